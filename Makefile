@@ -1,0 +1,66 @@
+# Everything a person does with a checkout of Headwater. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export HEADWATER_DATA_DIR ?= $(CURDIR)/.headwater
+export UV_LINK_MODE := copy
+export PREFECT_HOME ?= $(HEADWATER_DATA_DIR)/prefect
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: .venv/.runtime  ## Ingest this very checkout while you watch, then search it
+	@$(BIN)/headwater ingest . && for query in "where is the next sequence number given" "drain a worker" "chunking loses no byte"; do $(BIN)/headwater search "$$query" --limit 1 || exit $$?; done
+
+up: .venv/.runtime  ## Run the whole stack on this machine; Ctrl-C stops it
+	@$(BIN)/headwater up
+
+test: .venv/.dev  ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: .venv/.dev  ## Run the linters, the type checker and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: .venv/.bench  ## Measure, side by side with what else one could use
+	@$(BIN)/python -m benchmarks
+
+openapi: .venv/.runtime  ## Write docs/openapi.json from the app
+	@$(BIN)/python -m api.openapi > docs/openapi.json
+
+pins: .venv/.uv  ## Resolve the dependencies again and pin them with hashes
+	@for set in runtime: dev:"--group dev" bench:"--group dev --group bench"; do \
+	  $(BIN)/uv pip compile pyproject.toml $${set#*:} --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --quiet --upgrade -o requirements/$${set%%:*}.txt || exit $$?; done
+
+clean:  ## Remove the environment and the local data
+	rm -rf .venv .headwater
+
+.venv/.uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headwater needs Python 3.11 or newer; set PYTHON=python3.x")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+# Each set holds the one before it, so a larger one also makes the smaller ones current.
+.venv/.runtime: .venv/.uv requirements/runtime.txt pyproject.toml
+	@$(call sync,runtime)
+	@touch $@
+
+.venv/.dev: .venv/.uv requirements/dev.txt pyproject.toml
+	@$(call sync,dev)
+	@touch .venv/.runtime $@
+
+.venv/.bench: .venv/.uv requirements/bench.txt pyproject.toml
+	@$(call sync,bench)
+	@touch .venv/.runtime .venv/.dev $@
+
+define sync
+$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/$(1).txt \
+  && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+endef
+
+.PHONY: help demo up test check bench openapi pins clean

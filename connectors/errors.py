@@ -1,0 +1,58 @@
+"""What can go wrong at a source, named by what to do about it.
+
+ConnectorError
+├── SourceUnavailable   try again later; may say when
+├── SourceRefused       the credentials or the permissions are wrong; ask the user
+├── SourceMissing       the place named in the configuration is not there; ask the user
+├── SourceInvalid       it is there, but cannot be ingested as it is; ask the user
+├── CursorExpired       the source forgot our place; enumerate again and compare
+└── ArtifactGone        one artifact vanished between listing and fetching; go on
+"""
+
+from datetime import timedelta
+
+
+class ConnectorError(Exception):
+    """A source could not be read. ``action`` tells the user what to do about it."""
+
+    action = "Try again; if it stays, look at the worker's log."
+
+    def __init__(self, message: str, *, action: str | None = None) -> None:
+        super().__init__(message)
+        self.action = action or type(self).action
+
+
+class SourceUnavailable(ConnectorError):
+    """The source did not answer, or asked us to wait."""
+
+    action = "Nothing to do: it is tried again."
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceRefused(ConnectorError):
+    """The source rejected our credentials or permissions."""
+
+    action = "Check the permissions of the account Headwater runs as, then start again."
+
+
+class SourceMissing(ConnectorError):
+    """What the configuration points at does not exist."""
+
+    action = "Check the spelling of the path or name, then start again."
+
+
+class SourceInvalid(ConnectorError):
+    """What the configuration points at exists but cannot be ingested as it is."""
+
+
+class CursorExpired(ConnectorError):
+    """The saved cursor is unknown to the source: a normal outcome, never shown as a failure."""
+
+
+class ArtifactGone(ConnectorError):
+    """The artifact was listed, but is not there any more."""
+
+    action = "Nothing to do: the next run will see that it is gone."

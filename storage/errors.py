@@ -1,0 +1,79 @@
+"""What can go wrong where things are kept, named by what to do about it.
+
+StorageError
+├── StorageUnavailable     a server does not answer; try again
+│   ├── DatabaseUnavailable
+│   └── StreamUnavailable
+├── Refused                this write may not happen; stop, or read what is there
+│   ├── AttemptFenced      a later attempt owns the run: stop working on it
+│   ├── RunEnded           the run is over
+│   ├── MilestoneAhead     earlier milestones are missing in the stream: relay them first
+│   └── StreamLost         the stream is gone: seed it first
+└── SetupError             this installation cannot run as it is; tell the operator what to do
+    ├── DataDirectoryBusy
+    ├── DataDirectoryForeign
+    ├── SchemaOutdated
+    └── ServerMissing
+"""
+
+
+class StorageError(Exception):
+    """Something about storage. ``action`` tells the operator what to do about it."""
+
+    action = "Look at the log of the process that said it."
+
+    def __init__(self, message: str, *, action: str | None = None) -> None:
+        super().__init__(message)
+        self.action = action or type(self).action
+
+
+class StorageUnavailable(StorageError):
+    """A server does not answer. Nothing is lost; it is tried again."""
+
+
+class DatabaseUnavailable(StorageUnavailable):
+    action = "Check that the database runs and that HEADWATER_DATABASE_URL is right."
+
+
+class StreamUnavailable(StorageUnavailable):
+    action = "Check that Redis runs and that HEADWATER_REDIS_URL is right."
+
+
+class Refused(StorageError):
+    """The write may not happen."""
+
+
+class AttemptFenced(Refused):
+    action = "Stop: another process has taken the run over."
+
+
+class RunEnded(Refused):
+    action = "Nothing to do: the run is over."
+
+
+class MilestoneAhead(Refused):
+    action = "Relay the earlier milestones first."
+
+
+class StreamLost(Refused):
+    action = "Seed the stream from SQL first."
+
+
+class SetupError(StorageError):
+    """The installation cannot run as it is."""
+
+
+class DataDirectoryBusy(SetupError):
+    action = "Use the running instance, stop it, or set HEADWATER_DATA_DIR to another directory."
+
+
+class DataDirectoryForeign(SetupError):
+    action = "Set HEADWATER_DATA_DIR to another directory."
+
+
+class SchemaOutdated(SetupError):
+    action = "Run `headwater up` or `python -m storage.migrations` to bring the schema up to date."
+
+
+class ServerMissing(SetupError):
+    action = "Set HEADWATER_REDIS_URL, or put redis-server or valkey-server on the PATH."

@@ -1,0 +1,177 @@
+"""What happened in a run, in order, readable from any point; and the state it adds up to.
+
+An event carries its own effect: ``patch`` replaces top-level fields of the run's state. Folding
+is therefore one line in Python, in Lua and in the browser, and ``fold(events) == snapshot``
+wherever it is done. A patch holds absolute values, so that folding twice changes nothing.
+
+A *milestone* is also a row in SQL and carries its number there; a *tick* (progress) lives in the
+stream only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from storage.ids import Attempt, RunId, Seq
+
+
+class EventKind(StrEnum):
+    QUEUED = "run.queued"
+    STARTED = "run.started"
+    PROGRESS = "run.progress"  # the only tick; all others are milestones
+    WAITING = "run.waiting"
+    RESUMED = "run.resumed"
+    STAGE_STARTED = "stage.started"
+    STAGE_FINISHED = "stage.finished"
+    QUERYABLE = "run.queryable"  # the first artifact can be searched
+    ITEM_FAILED = "item.failed"
+    ATTEMPT_LOST = "attempt.lost"
+    ATTEMPT_HANDED_OVER = "attempt.handed_over"
+    SUCCEEDED = "run.succeeded"
+    SUCCEEDED_WITH_FAILURES = "run.succeeded_with_failures"
+    FAILED = "run.failed"
+    CANCELLED = "run.cancelled"
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"  # alive by definition: the run's reason says for what, and until when
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    SUCCEEDED_WITH_FAILURES = "succeeded_with_failures"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+STATUS_AFTER: Mapping[EventKind, RunStatus] = {
+    EventKind.QUEUED: RunStatus.QUEUED,
+    EventKind.STARTED: RunStatus.RUNNING,
+    EventKind.RESUMED: RunStatus.RUNNING,
+    EventKind.WAITING: RunStatus.WAITING,
+    EventKind.ATTEMPT_LOST: RunStatus.QUEUED,
+    EventKind.ATTEMPT_HANDED_OVER: RunStatus.QUEUED,
+    EventKind.SUCCEEDED: RunStatus.SUCCEEDED,
+    EventKind.SUCCEEDED_WITH_FAILURES: RunStatus.SUCCEEDED_WITH_FAILURES,
+    EventKind.FAILED: RunStatus.FAILED,
+    EventKind.CANCELLED: RunStatus.CANCELLED,
+}
+"""What an event makes of the run; kinds that are not here leave it as it is."""
+
+TERMINAL = frozenset(
+    {
+        EventKind.SUCCEEDED,
+        EventKind.SUCCEEDED_WITH_FAILURES,
+        EventKind.FAILED,
+        EventKind.CANCELLED,
+    }
+)
+
+State = Mapping[str, Any]
+"""A run as its watchers see it: JSON values by field name. ``docs/events.md`` lists the fields."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened: ``data`` is for readers of it, ``patch`` for the state."""
+
+    kind: EventKind
+    at: datetime
+    attempt: Attempt
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    patch: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event in the stream. ``milestone`` is its number in SQL, None for a tick."""
+
+    seq: Seq
+    event: Event
+    milestone: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The run's state after event ``as_of``. ``ended``: no event will follow."""
+
+    as_of: Seq
+    state: State
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events that are not kept any more, both ends included. A snapshot follows."""
+
+    first: Seq
+    last: Seq
+
+
+Frame = Snapshot | Gap | Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a stream holds after a cursor, oldest first.
+
+    ``complete`` is False when the cursor is not a place in this stream (older than what is kept,
+    from a stream that was lost, or from the future): the reader needs a gap and a snapshot.
+    """
+
+    events: tuple[Recorded, ...]
+    complete: bool
+
+
+def fold(state: State, events: Iterable[Event]) -> State:
+    """The state after these events."""
+    folded = dict(state)
+    for event in events:
+        folded.update(event.patch)
+    return folded
+
+
+class EventLog(Protocol):
+    """The stream of a run and its folded state. Redis and memory keep the same promises.
+
+    All methods raise ``StreamUnavailable`` when the server cannot be reached.
+    """
+
+    async def append(self, run: RunId, event: Event, *, milestone: int | None = None) -> Seq:
+        """Add the event at the end, and fold it into the state, in one step.
+
+        A milestone's number must follow the last one's: a known number is dropped and answered with
+        the stream's last seq, a later one raises ``MilestoneAhead``. Raises ``AttemptFenced`` if a
+        later attempt has written, ``RunEnded`` after the terminal event, and ``StreamLost`` if the
+        run has no stream although this is not its first milestone: it must be seeded first.
+        """
+        ...
+
+    async def seed(
+        self, run: RunId, state: State, *, seq: Seq, milestones: int, attempt: Attempt, ended: bool
+    ) -> None:
+        """Begin a lost stream again after ``seq``, as if the milestones had been appended.
+
+        Does nothing where a stream is. ``seq`` must be higher than any seq given before the loss.
+        """
+        ...
+
+    async def snapshot(self, run: RunId) -> Snapshot | None:
+        """The folded state, or None if the run has no stream."""
+        ...
+
+    async def since(self, run: RunId, cursor: Seq, *, limit: int = 500) -> Slice:
+        """At most ``limit`` events after ``cursor``."""
+        ...
+
+    async def tail(
+        self, cursors: Mapping[RunId, Seq], *, patience_seconds: float
+    ) -> Mapping[RunId, Sequence[Recorded]]:
+        """Wait for events after these cursors, in any of the runs; empty when patience ends."""
+        ...
+
+    async def milestones(self, run: RunId) -> int | None:
+        """How many milestones the stream has, or None if there is no stream."""
+        ...

@@ -1,0 +1,296 @@
+"""Every table, for SQLite and PostgreSQL alike. Rows belong to a tenant; times are UTC.
+
+Chunk text is indexed by what each database does best (an FTS5 table, a tsvector column), and
+vectors are halves (blobs, ``halfvec``): those parts are made by the migrations and used by
+``storage.search``.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import JSON
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMES)
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys by itself
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite forgets the zone; this remembers it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None or not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _tenant() -> Column[Any]:
+    return Column("tenant_id", Uuid, nullable=False)
+
+
+def _within_tenant(table: str, column: str) -> ForeignKeyConstraint:
+    """A reference that cannot cross tenants, and that goes with what it refers to."""
+    return ForeignKeyConstraint(
+        ["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete="CASCADE"
+    )
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("kind", String(50), nullable=False),
+    Column("title", String(500), nullable=False),
+    Column("config", Json, nullable=False),
+    # the configuration's canonical hash: connecting the same source twice is the same connection
+    Column("fingerprint", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    UniqueConstraint("tenant_id", "id"),
+    UniqueConstraint("tenant_id", "owner", "kind", "fingerprint"),
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    _tenant(),
+    Column("connection_id", Uuid, primary_key=True),
+    Column("key", String(500), primary_key=True),
+    Column("cursor", Json),
+    # the crawl that ends at this cursor was finished: a later run starts a new one from it
+    Column("done", Boolean, nullable=False, default=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _within_tenant("connections", "connection_id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _tenant(),
+    Column("connection_id", Uuid),
+    Column("workflow", String(100), nullable=False),
+    Column("input", Json, nullable=False),
+    Column("status", String(30), nullable=False),
+    Column("reason", Json),  # {code, message, until?, action?} of waiting and of failed
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("worker", String(200)),  # who holds the lease, None when nobody does
+    Column("lease_until", UtcDateTime),
+    Column("milestones", Integer, nullable=False, default=0),
+    Column("seq", BigInteger, nullable=False, default=0),  # the highest stream seq known to SQL
+    Column("counts", Json, nullable=False),  # storage.counts.Counts, exact at every commit
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("first_queryable_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("tenant_id", "id"),
+    _within_tenant("connections", "connection_id"),
+    Index("ix_runs_status_created_at", "status", "created_at"),
+)
+# A second start while one runs returns the same run: at most one unfinished run a connection.
+Index(
+    "uq_runs_open_connection",
+    runs.c.connection_id,
+    unique=True,
+    sqlite_where=runs.c.finished_at.is_(None),
+    postgresql_where=runs.c.finished_at.is_(None),
+)
+
+milestones = Table(
+    "milestones",
+    metadata,
+    _tenant(),
+    Column("run_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1, 2, 3 … within the run
+    Column("kind", String(50), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("patch", Json, nullable=False),
+    _within_tenant("runs", "run_id"),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),  # content is never shared between tenants
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the content
+    Column("size", BigInteger, nullable=False),  # bytes before compression
+    Column("body", LargeBinary, nullable=False),  # zstandard
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("connection_id", Uuid, nullable=False),
+    Column("partition", String(500), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("status", String(20), nullable=False),  # an ArtifactStatus
+    Column("reason", String(50)),  # why skipped or failed: SkipReason or FailureClass of connectors
+    Column("detail", Text),  # the reason in plain words
+    Column("kind", String(50), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("path", Text),
+    Column("url", Text),
+    Column("mime", String(200)),
+    Column("size", BigInteger),
+    Column("version", String(200)),  # the source's, of what was fetched last
+    Column("digest", String(64)),  # content hash of what was fetched last
+    Column("ready_key", String(64)),  # what was made searchable: content + components' versions
+    Column("priority", SmallInteger, nullable=False, default=2),
+    Column("meta", Json, nullable=False),
+    Column("reading", Json),  # what a reader made of it: summary, phrases, language, producer
+    Column("run_id", Uuid),  # the run that wrote this row last
+    Column("source_created_at", UtcDateTime),
+    Column("source_updated_at", UtcDateTime),
+    Column("ready_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("tenant_id", "id"),
+    UniqueConstraint("connection_id", "external_id"),
+    _within_tenant("connections", "connection_id"),
+    # the queue of what is staged, most useful first
+    Index("ix_artifacts_queue", "connection_id", "status", "priority", "id"),
+    Index("ix_artifacts_digest", "tenant_id", "digest"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("connection_id", Uuid, nullable=False),
+    Column("artifact_id", BigId, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("start_byte", Integer, nullable=False),
+    Column("end_byte", Integer, nullable=False),
+    Column("start_line", Integer, nullable=False),  # from 1
+    Column("end_line", Integer, nullable=False),  # included
+    Column("symbol", Text, nullable=False, default=""),  # Class.method, or a heading's path
+    Column("header", Text, nullable=False, default=""),  # path and symbol, as they were embedded
+    Column("text", Text, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),  # of header and text: equal means equal vector
+    ForeignKeyConstraint(
+        ["tenant_id", "artifact_id"], ["artifacts.tenant_id", "artifacts.id"], ondelete="CASCADE"
+    ),
+    UniqueConstraint("artifact_id", "ordinal"),
+    Index("ix_chunks_connection_id", "connection_id"),
+)
+
+# One row a chunk and model: a new model is embedded beside the old one while that one serves.
+# ``vector`` is float16 little-endian bytes on SQLite and halfvec on PostgreSQL (see the migration).
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("chunk_id", BigId, primary_key=True),
+    Column("model", String(100), primary_key=True),
+    _tenant(),
+    Column("dimension", SmallInteger, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["chunk_id"], ["chunks.id"], ondelete="CASCADE"),
+    CheckConstraint("dimension > 0", name="dimension"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("connection_id", Uuid, nullable=False),
+    Column("partition", String(500), nullable=False),
+    Column("external_id", Text, nullable=False, default=""),  # empty: a part of the partition
+    Column("title", Text, nullable=False),
+    Column("stage", String(50), nullable=False),
+    Column("failure", String(50), nullable=False),  # a FailureClass of connectors
+    Column("fingerprint", String(64), nullable=False),  # stage, class and cause: groups alike ones
+    Column("detail", Text, nullable=False),
+    Column("action", Text, nullable=False),  # what the user can do about it
+    Column("attempts", Integer, nullable=False, default=1),
+    Column("run_id", Uuid, nullable=False),  # the run that saw it last
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    UniqueConstraint("connection_id", "partition", "external_id", "stage"),
+    _within_tenant("connections", "connection_id"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("key", String(64), primary_key=True),  # SHA-256 of component, version and input key
+    Column("component", String(100), nullable=False),
+    Column("value", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+requests = Table(  # what was answered to an Idempotency-Key
+    "requests",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Json, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+facts = Table(  # small truths about the installation: its name, its schema's maker
+    "facts",
+    metadata,
+    Column("key", String(100), primary_key=True),
+    Column("value", Json, nullable=False),
+)
