@@ -1,0 +1,64 @@
+// A run as it happens. The state is a snapshot plus the patches of what followed: see docs/events.md.
+
+/**
+ * Follow a run until it is over or `close()` is called on the answer.
+ *
+ * A reload starts with a fresh snapshot. A broken connection is resumed by the browser with
+ * Last-Event-ID, so that nothing is missed; when the browser gives up (it does on any answer that is
+ * not a stream), we begin again from the last event we saw, without ever giving up ourselves.
+ */
+export function follow(run, { onState, onEvent, onLink }) {
+  let state = null;
+  let seq = null;
+  let source = null;
+  let timer = null;
+  let failures = 0;
+  let closed = false;
+
+  function open() {
+    const cursor = seq === null ? "" : `?cursor=${seq}`;
+    source = new EventSource(`v1/runs/${encodeURIComponent(run)}/events${cursor}`);
+    source.addEventListener("open", () => { failures = 0; onLink("live"); });
+    source.addEventListener("snapshot", (message) => {
+      const frame = JSON.parse(message.data);
+      ({ state, seq } = frame);
+      onState(state);
+      if (frame.ended) end();
+    });
+    source.addEventListener("event", (message) => {
+      const frame = JSON.parse(message.data);
+      if (state === null || frame.seq <= seq) return;
+      state = { ...state, ...frame.patch };
+      seq = frame.seq;
+      onEvent?.(frame);
+      onState(state);
+      if (/^run\.(succeeded|succeeded_with_failures|failed|cancelled)$/.test(frame.kind)) end();
+    });
+    source.addEventListener("gap", () => onLink("repairing"));
+    source.addEventListener("goodbye", () => onLink("reconnecting"));
+    source.addEventListener("error", lost);
+  }
+
+  function lost() {
+    if (closed) return;
+    onLink("reconnecting");
+    if (source.readyState !== EventSource.CLOSED) return; // the browser is already at it
+    failures += 1;
+    const wait = Math.min(15000, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
+    timer = setTimeout(open, wait);
+  }
+
+  function end() {
+    close();
+    onLink("over");
+  }
+
+  function close() {
+    closed = true;
+    clearTimeout(timer);
+    source?.close();
+  }
+
+  open();
+  return { close };
+}
