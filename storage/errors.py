@@ -7,13 +7,15 @@ StorageError
 ├── Refused                this write may not happen; stop, or read what is there
 │   ├── AttemptFenced      a later attempt owns the run: stop working on it
 │   ├── RunEnded           the run is over
+│   ├── KeyReused          the idempotency key came with another request
 │   ├── MilestoneAhead     earlier milestones are missing in the stream: relay them first
 │   └── StreamLost         the stream is gone: seed it first
 └── SetupError             this installation cannot run as it is; tell the operator what to do
     ├── DataDirectoryBusy
     ├── DataDirectoryForeign
     ├── SchemaOutdated
-    └── ServerMissing
+    ├── ServerMissing
+    └── ModelMissing
 """
 
 
@@ -51,6 +53,10 @@ class RunEnded(Refused):
     action = "Nothing to do: the run is over."
 
 
+class KeyReused(Refused):
+    action = "Send this request with a key of its own."
+
+
 class MilestoneAhead(Refused):
     action = "Relay the earlier milestones first."
 
@@ -77,3 +83,7 @@ class SchemaOutdated(SetupError):
 
 class ServerMissing(SetupError):
     action = "Set HEADWATER_REDIS_URL, or put redis-server or valkey-server on the PATH."
+
+
+class ModelMissing(SetupError):
+    action = "Install Headwater again, with everything that it depends on."

@@ -119,10 +119,21 @@ class Slice:
 
     ``complete`` is False when the cursor is not a place in this stream (older than what is kept,
     from a stream that was lost, or from the future): the reader needs a gap and a snapshot.
+    ``ended``: no event will follow these.
     """
 
     events: tuple[Recorded, ...]
     complete: bool
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a stream has come: its last seq, and how many of SQL's milestones it has."""
+
+    seq: Seq
+    milestones: int
+    ended: bool
 
 
 def fold(state: State, events: Iterable[Event]) -> State:
@@ -142,10 +153,15 @@ class EventLog(Protocol):
     async def append(self, run: RunId, event: Event, *, milestone: int | None = None) -> Seq:
         """Add the event at the end, and fold it into the state, in one step.
 
-        A milestone's number must follow the last one's: a known number is dropped and answered with
-        the stream's last seq, a later one raises ``MilestoneAhead``. Raises ``AttemptFenced`` if a
-        later attempt has written, ``RunEnded`` after the terminal event, and ``StreamLost`` if the
-        run has no stream although this is not its first milestone: it must be seeded first.
+        A milestone has been fenced by SQL, which gave it its number; here the numbers must follow
+        one another: a known one is dropped and answered with the stream's last seq, a later one
+        raises ``MilestoneAhead``. Its attempt becomes the stream's if it is higher.
+
+        A tick of an earlier attempt than the stream's raises ``AttemptFenced``, one of a later
+        attempt ``MilestoneAhead``, for that attempt's first milestone is missing.
+
+        Raises ``RunEnded`` after the terminal event, and ``StreamLost`` if the run has no stream
+        although this is not its first milestone: it must be seeded first.
         """
         ...
 
@@ -154,7 +170,8 @@ class EventLog(Protocol):
     ) -> None:
         """Begin a lost stream again after ``seq``, as if the milestones had been appended.
 
-        Does nothing where a stream is. ``seq`` must be higher than any seq given before the loss.
+        ``seq`` must be higher than any given before the loss. Does nothing where a stream has come
+        so far; one that has not lost its tail (a fail-over, an old backup), and is replaced.
         """
         ...
 
@@ -163,15 +180,19 @@ class EventLog(Protocol):
         ...
 
     async def since(self, run: RunId, cursor: Seq, *, limit: int = 500) -> Slice:
-        """At most ``limit`` events after ``cursor``."""
+        """At most ``limit`` events after ``cursor``; incomplete where there is no stream."""
         ...
 
     async def tail(
         self, cursors: Mapping[RunId, Seq], *, patience_seconds: float
     ) -> Mapping[RunId, Sequence[Recorded]]:
-        """Wait for events after these cursors, in any of the runs; empty when patience ends."""
+        """Wait for events after these cursors, in any of the runs; empty when patience ends.
+
+        It knows nothing of gaps: events that do not follow the cursor, or a silence, may be one.
+        Ask ``since`` then.
+        """
         ...
 
-    async def milestones(self, run: RunId) -> int | None:
-        """How many milestones the stream has, or None if there is no stream."""
+    async def position(self, run: RunId) -> Position | None:
+        """How far the stream has come, or None if the run has no stream."""
         ...

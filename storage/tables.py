@@ -1,11 +1,10 @@
 """Every table, for SQLite and PostgreSQL alike. Rows belong to a tenant; times are UTC.
 
-Chunk text is indexed by what each database does best (an FTS5 table, a tsvector column), and
-vectors are halves (blobs, ``halfvec``): those parts are made by the migrations and used by
-``storage.search``.
+What only one database has is made by the migrations and used by ``storage.search``: on SQLite an
+FTS5 table ``chunks_fts(header, text)`` whose rowid is the chunk's id, kept by triggers; on
+PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vectors.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -13,8 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -24,12 +22,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
+    and_,
+    literal,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import JSON
+
+from storage.columns import BigId, Halves, Json, JsonOrNone, UtcDateTime, Words
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -39,26 +38,6 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 metadata = MetaData(naming_convention=NAMES)
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys by itself
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite forgets the zone; this remembers it."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a moment without a time zone")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None or not isinstance(value, datetime):
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _tenant() -> Column[Any]:
@@ -70,6 +49,12 @@ def _within_tenant(table: str, column: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(
         ["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete="CASCADE"
     )
+
+
+def _partial_index(
+    name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False
+) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 tenants = Table(
@@ -87,7 +72,7 @@ connections = Table(
     Column("tenant_id", Uuid, nullable=False),
     Column("owner", String(200), nullable=False),
     Column("kind", String(50), nullable=False),
-    Column("title", String(500), nullable=False),
+    Column("title", Words, nullable=False),
     Column("config", Json, nullable=False),
     # the configuration's canonical hash: connecting the same source twice is the same connection
     Column("fingerprint", String(64), nullable=False),
@@ -132,15 +117,16 @@ runs = Table(
     Column("finished_at", UtcDateTime),
     UniqueConstraint("tenant_id", "id"),
     _within_tenant("connections", "connection_id"),
-    Index("ix_runs_status_created_at", "status", "created_at"),
+    Index("ix_runs_connection_id_id", "connection_id", "id"),
 )
+# What a worker looks through to find something to do.
+_partial_index("ix_runs_open", runs.c.created_at, where=runs.c.finished_at.is_(None))
 # A second start while one runs returns the same run: at most one unfinished run a connection.
-Index(
+_partial_index(
     "uq_runs_open_connection",
     runs.c.connection_id,
+    where=runs.c.finished_at.is_(None),
     unique=True,
-    sqlite_where=runs.c.finished_at.is_(None),
-    postgresql_where=runs.c.finished_at.is_(None),
 )
 
 milestones = Table(
@@ -177,14 +163,14 @@ artifacts = Table(
     Column("external_id", Text, nullable=False),
     Column("status", String(20), nullable=False),  # an ArtifactStatus
     Column("reason", String(50)),  # why skipped or failed: SkipReason or FailureClass of connectors
-    Column("detail", Text),  # the reason in plain words
+    Column("detail", Words),  # the reason in plain words
     Column("kind", String(50), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("path", Text),
-    Column("url", Text),
-    Column("mime", String(200)),
+    Column("title", Words, nullable=False),
+    Column("path", Words),
+    Column("url", Words),
+    Column("mime", Words),
     Column("size", BigInteger),
-    Column("version", String(200)),  # the source's, of what was fetched last
+    Column("version", Text),  # the source's, of what was fetched last
     Column("digest", String(64)),  # content hash of what was fetched last
     Column("ready_key", String(64)),  # what was made searchable: content + components' versions
     Column("priority", SmallInteger, nullable=False, default=2),
@@ -201,7 +187,14 @@ artifacts = Table(
     _within_tenant("connections", "connection_id"),
     # the queue of what is staged, most useful first
     Index("ix_artifacts_queue", "connection_id", "status", "priority", "id"),
-    Index("ix_artifacts_digest", "tenant_id", "digest"),
+    Index("ix_artifacts_connection_id_id", "connection_id", "id"),
+    sqlite_autoincrement=True,  # an id is never given twice, not even after a deletion
+)
+# What can be searched is counted at every checkpoint.
+_partial_index(
+    "ix_artifacts_searchable",
+    artifacts.c.connection_id,
+    where=and_(artifacts.c.ready_key.is_not(None), artifacts.c.status != literal("hidden")),
 )
 
 chunks = Table(
@@ -216,9 +209,9 @@ chunks = Table(
     Column("end_byte", Integer, nullable=False),
     Column("start_line", Integer, nullable=False),  # from 1
     Column("end_line", Integer, nullable=False),  # included
-    Column("symbol", Text, nullable=False, default=""),  # Class.method, or a heading's path
-    Column("header", Text, nullable=False, default=""),  # path and symbol, as they were embedded
-    Column("text", Text, nullable=False),
+    Column("symbol", Words, nullable=False, default=""),  # Class.method, or a heading's path
+    Column("header", Words, nullable=False, default=""),  # path and symbol, as they were embedded
+    Column("text", Words, nullable=False),
     Column("tokens", Integer, nullable=False),
     Column("digest", String(64), nullable=False),  # of header and text: equal means equal vector
     ForeignKeyConstraint(
@@ -226,10 +219,11 @@ chunks = Table(
     ),
     UniqueConstraint("artifact_id", "ordinal"),
     Index("ix_chunks_connection_id", "connection_id"),
+    Index("ix_chunks_digest", "tenant_id", "digest"),
+    sqlite_autoincrement=True,  # an id is never given twice: readers remember vectors by it
 )
 
 # One row a chunk and model: a new model is embedded beside the old one while that one serves.
-# ``vector`` is float16 little-endian bytes on SQLite and halfvec on PostgreSQL (see the migration).
 embeddings = Table(
     "embeddings",
     metadata,
@@ -237,7 +231,7 @@ embeddings = Table(
     Column("model", String(100), primary_key=True),
     _tenant(),
     Column("dimension", SmallInteger, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
+    Column("vector", Halves, nullable=False),
     ForeignKeyConstraint(["chunk_id"], ["chunks.id"], ondelete="CASCADE"),
     CheckConstraint("dimension > 0", name="dimension"),
 )
@@ -250,11 +244,11 @@ failures = Table(
     Column("connection_id", Uuid, nullable=False),
     Column("partition", String(500), nullable=False),
     Column("external_id", Text, nullable=False, default=""),  # empty: a part of the partition
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     Column("stage", String(50), nullable=False),
     Column("failure", String(50), nullable=False),  # a FailureClass of connectors
     Column("fingerprint", String(64), nullable=False),  # stage, class and cause: groups alike ones
-    Column("detail", Text, nullable=False),
+    Column("detail", Words, nullable=False),
     Column("action", Text, nullable=False),  # what the user can do about it
     Column("attempts", Integer, nullable=False, default=1),
     Column("run_id", Uuid, nullable=False),  # the run that saw it last
@@ -264,6 +258,13 @@ failures = Table(
     UniqueConstraint("connection_id", "partition", "external_id", "stage"),
     _within_tenant("connections", "connection_id"),
 )
+# Few failures stay open: resolving one, and asking whether there are any, must cost nothing.
+_partial_index(
+    "ix_failures_open",
+    failures.c.connection_id,
+    failures.c.external_id,
+    where=failures.c.resolved_at.is_(None),
+)
 
 ledger = Table(
     "ledger",
@@ -271,7 +272,8 @@ ledger = Table(
     Column("tenant_id", Uuid, primary_key=True),
     Column("key", String(64), primary_key=True),  # SHA-256 of component, version and input key
     Column("component", String(100), nullable=False),
-    Column("value", Json, nullable=False),
+    # a component may well have made None of its input
+    Column("value", JsonOrNone, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 

@@ -1,0 +1,40 @@
+"""What a connection's source holds, and how far each artifact has come on its way into the index.
+
+One that is searchable stays so, with the chunks of its last good version, until a newer version is
+ready, or until it is skipped or deleted. Nothing here is fenced by itself: an attempt writes in
+transactions that also call ``runs.save``.
+"""
+
+from storage.artifacts.reading import absent, backlog, get, known, page, queue, searchable
+from storage.artifacts.values import (
+    ArtifactRow,
+    ArtifactStatus,
+    Known,
+    NewArtifact,
+    NewSkip,
+    Ready,
+    Staged,
+)
+from storage.artifacts.writing import delete, ready, skip, stage, touch
+
+__all__ = [
+    "ArtifactRow",
+    "ArtifactStatus",
+    "Known",
+    "NewArtifact",
+    "NewSkip",
+    "Ready",
+    "Staged",
+    "absent",
+    "backlog",
+    "delete",
+    "get",
+    "known",
+    "page",
+    "queue",
+    "ready",
+    "searchable",
+    "skip",
+    "stage",
+    "touch",
+]

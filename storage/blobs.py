@@ -1,0 +1,67 @@
+"""What was fetched, kept once per content: zstandard under the SHA-256, never across tenants."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import zstandard
+from sqlalchemy import and_, select
+
+from storage.bulk import batches, insert
+from storage.clock import now
+from storage.database import Tx
+from storage.ids import TenantId
+from storage.tables import blobs
+
+LEVEL = 3
+
+
+async def put(tx: Tx, tenant: TenantId, bodies: Mapping[str, bytes]) -> None:
+    """Keep these contents by their digest. One that is there is left as it is."""
+    there: set[str] = set()
+    for batch in batches(bodies):
+        query = select(blobs.c.digest).where(_these(tenant, batch))
+        there.update((await tx.execute(query)).scalars())
+    new = {digest: body for digest, body in bodies.items() if digest not in there}
+    if not new:
+        return
+    rows = await asyncio.to_thread(_rows, tenant, new)
+    await tx.execute(insert(tx, blobs).on_conflict_do_nothing(), rows)
+
+
+async def get(tx: Tx, tenant: TenantId, digests: Collection[str]) -> Mapping[str, bytes]:
+    """The contents of these digests, as far as they are there."""
+    found: dict[str, bytes] = {}
+    for batch in batches(digests):
+        query = select(blobs.c.digest, blobs.c.size, blobs.c.body).where(_these(tenant, batch))
+        packed = {row.digest: (row.body, row.size) for row in await tx.execute(query)}
+        found |= await asyncio.to_thread(_unpacked, packed)
+    return found
+
+
+def _these(tenant: TenantId, digests: Collection[str]) -> Any:
+    return and_(blobs.c.tenant_id == tenant, blobs.c.digest.in_(digests))
+
+
+def _rows(tenant: TenantId, bodies: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    compressor = zstandard.ZstdCompressor(level=LEVEL)
+    moment = now()
+    return [
+        {
+            "tenant_id": tenant,
+            "digest": digest,
+            "size": len(body),
+            "body": compressor.compress(body),
+            "created_at": moment,
+        }
+        for digest, body in bodies.items()
+    ]
+
+
+def _unpacked(packed: Mapping[str, tuple[bytes, int]]) -> Mapping[str, bytes]:
+    decompressor = zstandard.ZstdDecompressor()
+    return {
+        # zstandard cannot tell an empty frame from one of unknown size.
+        digest: decompressor.decompress(body, max_output_size=size) if size else b""
+        for digest, (body, size) in packed.items()
+    }

@@ -1,0 +1,26 @@
+"""Many rows at a time, within the limits of both databases."""
+
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.database import Tx
+
+T = TypeVar("T")
+
+BATCH = 1_000
+"""How many values an ``IN`` list may hold; the drivers stop at 32,766 parameters."""
+
+
+def insert(tx: Tx, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ``ON CONFLICT``, which the two dialects spell alike."""
+    return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def batches(values: Collection[T]) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch

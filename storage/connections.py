@@ -1,0 +1,90 @@
+"""The accounts and places that somebody connected, each with the configuration of its source."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from storage.bulk import insert
+from storage.clock import now
+from storage.database import Tx
+from storage.ids import ConnectionId, TenantId, new_id
+from storage.tables import connections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """``owner`` is the end user it belongs to, a string of the customer's choosing."""
+
+    id: ConnectionId
+    tenant: TenantId
+    owner: str
+    kind: str
+    title: str
+    config: Mapping[str, Any]
+    created_at: datetime
+
+
+async def connect(
+    tx: Tx, tenant: TenantId, *, owner: str, kind: str, title: str, config: Mapping[str, Any]
+) -> tuple[Connection, bool]:
+    """The owner's connection to this source, and whether it is new. The first title stays."""
+    row = {
+        "id": new_id(),
+        "tenant_id": tenant,
+        "owner": owner,
+        "kind": kind,
+        "title": title,
+        "config": dict(config),
+        "fingerprint": _fingerprint(config),
+        "created_at": now(),
+    }
+    made = await tx.execute(
+        insert(tx, connections).values(row).on_conflict_do_nothing().returning(connections.c.id)
+    )
+    created = made.first() is not None
+    same = (connections.c[name] == row[name] for name in ("owner", "kind", "fingerprint"))
+    there = select(connections).where(connections.c.tenant_id == tenant, *same)
+    return _connection((await tx.execute(there)).one()), created
+
+
+async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connection | None:
+    query = select(connections).where(
+        connections.c.tenant_id == tenant, connections.c.id == connection_id
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else _connection(row)
+
+
+async def page(
+    tx: Tx, tenant: TenantId, *, owner: str | None, after: ConnectionId | None, limit: int
+) -> list[Connection]:
+    """The newest first; ``after`` is the last one of the page before."""
+    query = select(connections).where(connections.c.tenant_id == tenant)
+    if owner is not None:
+        query = query.where(connections.c.owner == owner)
+    if after is not None:
+        query = query.where(connections.c.id < after)
+    rows = await tx.execute(query.order_by(connections.c.id.desc()).limit(limit))
+    return [_connection(row) for row in rows]
+
+
+def _fingerprint(config: Mapping[str, Any]) -> str:
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _connection(row: Row[Any]) -> Connection:
+    return Connection(
+        id=ConnectionId(row.id),
+        tenant=TenantId(row.tenant_id),
+        owner=row.owner,
+        kind=row.kind,
+        title=row.title,
+        config=row.config,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,190 @@
+"""The database: SQLite by default, PostgreSQL in production.
+
+Whoever opens a transaction commits it by leaving the block; stores never do. Whatever the reason
+that a server does not do its work, the caller sees ``DatabaseUnavailable``, whose message names the
+place and never the password.
+"""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from storage.columns import storable
+from storage.errors import DatabaseUnavailable
+
+Tx = AsyncConnection
+Dialect = Literal["sqlite", "postgresql"]
+
+BUSY_TIMEOUT_MS = 15_000  # how long a writer waits for another process's write
+WRITER_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the next ones may have to wait
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # a commit we have told of survives a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-16384",
+    "PRAGMA journal_size_limit=67108864",
+)
+READER_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA cache_size=-16384",
+    "PRAGMA query_only=ON",
+)
+# PostgreSQL's classes of states (connection, resources, operator, system; authorisation, unknown
+# database; lost to a concurrent transaction) and SQLite's result codes that say "not now".
+POSTGRESQL_STATES = ("08", "53", "57", "58", "28", "3D", "40", "55")
+SQLITE_CODES = frozenset({5, 6, 8, 10, 13, 14, 26})  # busy locked readonly io full cantopen notadb
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncGenerator["Database"]:
+    """Open pools of connections. Nothing is connected before the first transaction."""
+    made = make_url(url)
+    database = _sqlite(made) if made.get_backend_name() == "sqlite" else _postgresql(made)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    dialect: Dialect
+    place: str
+    writer: AsyncEngine
+    reader: AsyncEngine
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Tx]:
+        """A transaction that may write, committed on leaving. On SQLite one at a time."""
+        async with _connected(self.writer, self.place) as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Tx]:
+        """A transaction that sees one instant and cannot write."""
+        async with _connected(self.reader, self.place) as connection, connection.begin():
+            yield connection
+
+    async def close(self) -> None:
+        await self.writer.dispose()
+        await self.reader.dispose()
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine, place: str) -> AsyncGenerator[Tx]:
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+        except PoolTimeout as error:
+            message = f"All connections to the database at {place} are in use."
+            raise DatabaseUnavailable(message, action="Nothing to do: try again.") from error
+        except OSError as error:  # asyncpg leaves a socket's error as it is
+            raise _unavailable(place, error) from error
+        yield connection
+
+
+def _unavailable(place: str, error: BaseException) -> DatabaseUnavailable:
+    first_line = (str(error) or type(error).__name__).splitlines()[0]
+    return DatabaseUnavailable(f"The database at {place} is unavailable: {first_line}")
+
+
+def _sqlite(url: URL) -> Database:
+    # One writing connection a process: writers queue here in order, instead of polling a lock.
+    writer = _engine(url, pool_size=1, max_overflow=0, pool_timeout=30)
+    reader = _engine(url, pool_size=8, max_overflow=8, pool_timeout=10)
+    for engine, begin, pragmas in (
+        (writer, "BEGIN IMMEDIATE", WRITER_PRAGMAS),
+        (reader, "BEGIN", READER_PRAGMAS),
+    ):
+        event.listen(engine.sync_engine, "connect", partial(_prepare, pragmas))
+        event.listen(engine.sync_engine, "begin", partial(_begin, begin))
+    return Database(dialect="sqlite", place=_place(url), writer=writer, reader=reader)
+
+
+def _postgresql(url: URL) -> Database:
+    engine = _engine(
+        url,
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 60,
+            "server_settings": {"application_name": "headwater"},
+        },
+    )
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(dialect="postgresql", place=_place(url), writer=engine, reader=reader)
+
+
+def _engine(url: URL, **options: Any) -> AsyncEngine:
+    # hide_parameters: an error of the driver must not carry a user's content into a log.
+    engine = create_async_engine(url, hide_parameters=True, json_serializer=_json, **options)
+    event.listen(engine.sync_engine, "handle_error", partial(_explain, _place(url)))
+    return engine
+
+
+def _prepare(pragmas: tuple[str, ...], connection: DBAPIConnection, _record: object) -> None:
+    # Python's sqlite3 would begin transactions by itself, late and deferred: switch that off.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(statement: str, connection: Connection) -> None:
+    connection.exec_driver_sql(statement)
+
+
+def _explain(place: str, context: ExceptionContext) -> None:
+    if context.is_pre_ping:
+        return  # the pool found a dead connection, and makes a new one
+    error = context.original_exception
+    if context.is_disconnect or _says_not_now(error):
+        raise _unavailable(place, error) from error
+
+
+def _says_not_now(error: BaseException) -> bool:
+    if isinstance(error, OSError):  # also TimeoutError: a statement that took too long
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in SQLITE_CODES
+    return str(getattr(error, "sqlstate", None) or "").startswith(POSTGRESQL_STATES)
+
+
+def _place(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    host = url.host or url.query.get("host") or "localhost"
+    return f"{host}:{url.port or 5432}/{url.database}"
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    if "\\u0000" not in text and "\\ud" not in text:
+        return text
+    return json.dumps(_storable(value), separators=(",", ":"), allow_nan=False)
+
+
+def _storable(value: object) -> object:
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {storable(str(key)): _storable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_storable(each) for each in value]
+        case _:
+            return value

@@ -1,0 +1,115 @@
+"""Carries a run's milestones from SQL, where they are the truth, into its stream.
+
+Anybody may do it at any time: after a commit, after Redis came back, when a reader finds no
+stream. What the stream already has is left alone, so two at once do no harm.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import and_, update
+
+from storage import milestones, runs
+from storage.database import Database
+from storage.errors import MilestoneAhead, StreamLost
+from storage.events import TERMINAL, Event, EventLog, Position, State, fold
+from storage.ids import RunId, Seq
+from storage.runs import Run
+from storage.tables import runs as runs_table
+
+log = structlog.get_logger()
+
+LEAP = 2**20
+"""A stream begins again so far up that no seq of the lost one, known to SQL or not, returns."""
+
+TRIES = 10
+"""Whoever has to try again does so because another got further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    database: Database
+    log: EventLog
+    page: int = 500
+
+    async def publish(self, run_id: RunId) -> Seq | None:
+        """Bring the stream up to SQL, beginning it again if it was lost.
+
+        Answers the stream's last seq, or None if there is no such run. Raises
+        ``StreamUnavailable`` while Redis cannot be reached; do it again later.
+        """
+        for _ in range(TRIES - 1):
+            try:
+                return await self._publish(run_id)
+            except (StreamLost, MilestoneAhead):  # just now, or another is mending it
+                continue
+        return await self._publish(run_id)
+
+    async def _publish(self, run_id: RunId) -> Seq | None:
+        # SQL first: a stream read later cannot be behind it unless it has lost something.
+        async with self.database.reading() as tx:
+            run = await runs.find(tx, run_id)
+        if run is None:
+            return None
+        position = await self.log.position(run_id)
+        if _must_begin_again(run, position):
+            position = await self._seed(run)
+        if position is None:
+            position = Position(Seq(0), 0, ended=False)
+        if position.milestones >= run.milestones:
+            return position.seq
+        return await self._append_after(position, run_id)
+
+    async def _append_after(self, position: Position, run_id: RunId) -> Seq:
+        seq, number = position.seq, position.milestones
+        while True:
+            async with self.database.reading() as tx:
+                page = await milestones.after(tx, run_id, number, limit=self.page)
+            for number, event in page:
+                seq = await self.log.append(run_id, event, milestone=number)
+            if len(page) < self.page:
+                return seq
+
+    async def _seed(self, run: Run) -> Position:
+        seq = await self._leap(run)
+        state, number, ended = await self._folded(run.id)
+        # ticks that told the counts are gone with the stream, but SQL has them
+        state = {**state, "counts": run.counts.to_json()}
+        await self.log.seed(
+            run.id, state, seq=seq, milestones=number, attempt=run.attempt, ended=ended
+        )
+        log.warning("stream.begun_again", run=str(run.id), seq=seq, milestones=number)
+        return Position(seq, number, ended)
+
+    async def _leap(self, run: Run) -> Seq:
+        """Where the stream begins again. SQL remembers it first: the next loss may be near."""
+        seq = Seq((run.seq // LEAP + 1) * LEAP)
+        unchanged = and_(runs_table.c.id == run.id, runs_table.c.seq == run.seq)
+        async with self.database.transaction() as tx:
+            leapt = await tx.execute(update(runs_table).where(unchanged).values(seq=seq))
+        if leapt.rowcount == 0:
+            raise StreamLost(f"Somebody else begins the stream of run {run.id} again.")
+        return seq
+
+    async def _folded(self, run_id: RunId) -> tuple[State, int, bool]:
+        """The state that all milestones add up to, their number, and whether they end the run."""
+        state: State = {}
+        number, ended = 0, False
+        while True:
+            async with self.database.reading() as tx:
+                page = await milestones.after(tx, run_id, number, limit=self.page)
+            state = fold(state, (event for _, event in page))
+            ended = ended or any(_ends(event) for _, event in page)
+            number = page[-1][0] if page else number
+            if len(page) < self.page:
+                return state, number, ended
+
+
+def _must_begin_again(run: Run, position: Position | None) -> bool:
+    if position is None:
+        return run.milestones > 1
+    return position.seq < run.seq
+
+
+def _ends(event: Event) -> bool:
+    return event.kind in TERMINAL

@@ -1,0 +1,60 @@
+"""Where things are kept, as the environment says it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from storage.errors import SetupError
+
+DATABASE_FILE = "headwater.db"
+DRIVERS = {
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
+
+
+class StorageSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, env_ignore_empty=True)
+
+    data_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+        default_factory=lambda: user_data_path("headwater", appauthor=False)
+    )
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+
+    def sql_url(self) -> str:
+        """The database's URL with the driver we use. It bears the password: do not show it."""
+        if self.database_url is not None:
+            return normalised(self.database_url.get_secret_value())
+        return _text(URL.create("sqlite+aiosqlite", database=str(self.data_dir / DATABASE_FILE)))
+
+
+def normalised(given: str) -> str:
+    """What people and hosting providers write, as our drivers understand it."""
+    try:
+        url = make_url(given.strip())
+    except (ArgumentError, ValueError):
+        # The cause would quote the URL, and with it the password.
+        raise _not_a_database() from None
+    driver = DRIVERS.get(url.get_backend_name())
+    if driver is None:
+        raise _not_a_database()
+    query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
+    return _text(url.set(drivername=driver, query=query))
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def _not_a_database() -> SetupError:
+    return SetupError(
+        "HEADWATER_DATABASE_URL is not the URL of a database we can use.",
+        action="Set it to postgresql://user:password@host:5432/name, or remove it to use SQLite.",
+    )

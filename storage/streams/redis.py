@@ -1,0 +1,162 @@
+"""The event log in Redis.
+
+For every run two keys, which both die ``keep`` after the last event (7 days by default):
+
+- ``hw:{<run id>}:events``, a stream: entry ``<seq>-0`` is an event, the newest ``length`` are kept;
+- ``hw:{<run id>}:state``, a hash: the folded state, JSON by field name, and the stream's own
+  ``_seq``, ``_attempt``, ``_milestones`` and ``_ended``.
+
+The braces are Redis Cluster's: they put both keys into one slot, as the scripts need it.
+Commands are those of Redis 6.2, so any later one will do, and Valkey.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib.resources import files
+from itertools import chain
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from storage.errors import AttemptFenced, MilestoneAhead, Refused, RunEnded, StreamLost
+from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
+from storage.ids import Attempt, RunId, Seq
+from storage.streams.connect import ANSWER_SECONDS, reaching, wait_for_entries
+from storage.streams.wire import pack, pack_state, unpack, unpack_state
+
+LARGEST_ID = 2**63
+"""Stream ids end at 2**64, but a cursor may be anything that somebody puts into a URL."""
+
+REFUSALS: Mapping[str, tuple[type[Refused], str]] = {
+    "lost": (StreamLost, "Run {run} has no stream."),
+    "ended": (RunEnded, "Run {run} is over, as of event {seq}."),
+    "ahead": (MilestoneAhead, "Milestones before this event are missing in run {run}'s stream."),
+    "fenced": (AttemptFenced, "A later attempt than {attempt} writes to run {run}."),
+}
+"""What the append script says instead of adding."""
+
+
+@dataclass(slots=True)
+class RedisEventLog:
+    redis: Redis
+    keep: timedelta = timedelta(days=7)
+    length: int = 10_000
+    answer_seconds: float = ANSWER_SECONDS
+
+    _append: AsyncScript = field(init=False)
+    _seed: AsyncScript = field(init=False)
+    # the last seq we were given in each open run: what the server may not have forgotten since
+    _told: dict[RunId, Seq] = field(init=False, default_factory=dict[RunId, Seq])
+
+    def __post_init__(self) -> None:
+        scripts = files("storage.streams")
+        self._append = self.redis.register_script(scripts.joinpath("append.lua").read_text())
+        self._seed = self.redis.register_script(scripts.joinpath("seed.lua").read_text())
+
+    async def append(self, run: RunId, event: Event, *, milestone: int | None = None) -> Seq:
+        packed = pack(event, milestone)
+        arguments: list[str | int] = [
+            *packed.entry.values(),
+            _flag(event.kind in TERMINAL),
+            self.length,
+            self._keep_seconds,
+            self._told.get(run, 0),
+            *chain.from_iterable(packed.replaces.items()),
+        ]
+        async with reaching(self.redis, seconds=self.answer_seconds):
+            word, answer = await self._append(keys=_keys(run), args=arguments)
+        seq = Seq(answer)
+        self._remember(run, seq, open_run=word in {"added", "known"} and event.kind not in TERMINAL)
+        if word in REFUSALS:
+            refusal, message = REFUSALS[word]
+            raise refusal(message.format(run=run, seq=seq, attempt=event.attempt))
+        return seq
+
+    async def seed(
+        self, run: RunId, state: State, *, seq: Seq, milestones: int, attempt: Attempt, ended: bool
+    ) -> None:
+        arguments: list[str | int] = [
+            seq,
+            milestones,
+            attempt,
+            _flag(ended),
+            self._keep_seconds,
+            *chain.from_iterable(pack_state(state).items()),
+        ]
+        async with reaching(self.redis, seconds=self.answer_seconds):
+            await self._seed(keys=_keys(run), args=arguments)
+
+    async def snapshot(self, run: RunId) -> Snapshot | None:
+        async with reaching(self.redis, seconds=self.answer_seconds):
+            answer = await self.redis.hgetall(_keys(run)[1])
+        fields = cast(Mapping[str, str], answer)  # we decode responses; redis-py does not know it
+        if not fields:
+            return None
+        return Snapshot(Seq(int(fields["_seq"])), unpack_state(fields), fields["_ended"] == "1")
+
+    async def since(self, run: RunId, cursor: Seq, *, limit: int = 500) -> Slice:
+        events, state = _keys(run)
+        first = f"{min(max(cursor, 0) + 1, LARGEST_ID)}-0"
+        async with (
+            reaching(self.redis, seconds=self.answer_seconds),
+            self.redis.pipeline(transaction=True) as both,
+        ):
+            both.hmget(state, "_seq", "_ended")
+            both.xrange(events, min=first, count=limit)
+            (seq, ended), entries = await both.execute()
+        recorded = tuple(unpack(_seq(entry), fields) for entry, fields in entries)
+        follows = recorded[0].seq == cursor + 1 if recorded else seq == str(cursor)
+        if not follows:
+            return Slice((), complete=False)
+        last = recorded[-1].seq if recorded else cursor
+        return Slice(recorded, complete=True, ended=ended == "1" and seq == str(last))
+
+    async def tail(
+        self, cursors: Mapping[RunId, Seq], *, patience_seconds: float
+    ) -> Mapping[RunId, Sequence[Recorded]]:
+        runs = {_keys(run)[0]: run for run in cursors}
+        after = {key: f"{min(max(cursors[run], 0), LARGEST_ID)}-0" for key, run in runs.items()}
+        if not after:
+            await asyncio.sleep(patience_seconds)
+            return {}
+        found = await wait_for_entries(
+            self.redis, after, patience_seconds=patience_seconds, limit=500
+        )
+        return {
+            runs[key]: [unpack(_seq(entry), fields) for entry, fields in entries]
+            for key, entries in found.items()
+        }
+
+    async def position(self, run: RunId) -> Position | None:
+        async with reaching(self.redis, seconds=self.answer_seconds):
+            meta = await self.redis.hmget(_keys(run)[1], ["_seq", "_milestones", "_ended"])
+        seq, milestones, ended = meta
+        if seq is None or milestones is None:
+            return None
+        return Position(Seq(int(seq)), int(milestones), ended == "1")
+
+    @property
+    def _keep_seconds(self) -> int:
+        return int(self.keep.total_seconds())
+
+    def _remember(self, run: RunId, seq: Seq, *, open_run: bool) -> None:
+        if open_run:
+            self._told[run] = seq
+        else:
+            self._told.pop(run, None)
+
+
+def _keys(run: RunId) -> tuple[str, str]:
+    """The run's events and its state."""
+    return f"hw:{{{run}}}:events", f"hw:{{{run}}}:state"
+
+
+def _flag(value: bool) -> str:  # noqa: FBT001  # the subject itself
+    return "1" if value else ""
+
+
+def _seq(entry: str) -> Seq:
+    return Seq(int(entry.partition("-")[0]))
