@@ -8,7 +8,11 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from connectors.artifact import PartitionKey, Ref
-from connectors.events import CensusEvent, Cursor, Event
+from connectors.errors import ConnectorError
+from connectors.events import CensusEvent, Cursor, Event, Skipped
+
+Fetched = bytes | Skipped | ConnectorError
+"""What came of one ref: its bytes, why they are not wanted after all, or why there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,11 @@ class Connector(Protocol):
         """Yield every id and version there is now; last, if nothing failed, ``CensusComplete``."""
         ...
 
-    async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, bytes | Exception]:
-        """Download these artifacts. One that fails is its ``ConnectorError`` in the answer."""
+    async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
+        """Download these artifacts, all in memory at once; the caller bounds them by their sizes.
+
+        Every ref is in the answer. Some skips are only known from the bytes: binary, generated.
+        """
         ...
 
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:

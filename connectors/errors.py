@@ -6,9 +6,12 @@ ConnectorError
 ├── SourceMissing       the place named in the configuration is not there; ask the user
 ├── SourceInvalid       it is there, but cannot be ingested as it is; ask the user
 ├── CursorExpired       the source forgot our place; enumerate again and compare
-└── ArtifactGone        one artifact vanished between listing and fetching; go on
+├── ArtifactGone        one artifact vanished between listing and fetching; go on
+├── KindUnknown         nothing installed reads this kind of source; ask the user
+└── KindBroken          an installed connector cannot be loaded; ask the operator
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 
@@ -56,3 +59,24 @@ class ArtifactGone(ConnectorError):
     """The artifact was listed, but is not there any more."""
 
     action = "Nothing to do: the next run will see that it is gone."
+
+
+class KindUnknown(ConnectorError):
+    """No installed connector has this name."""
+
+    def __init__(self, kind: str, *, known: Sequence[str]) -> None:
+        names = ", ".join(known)
+        super().__init__(
+            f"There is no kind of source called {kind!r}",
+            action=f"Use one of these: {names}, or install the package that brings it.",
+        )
+
+
+class KindBroken(ConnectorError):
+    """A package registered a connector that cannot be used."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The connector {name!r} cannot be loaded: {reason}",
+            action="Repair or uninstall the package that brings it, then start again.",
+        )

@@ -68,7 +68,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many artifacts the partition holds, as known now."""
+    """How many artifacts the partition holds, also those skipped and failed, as known now.
+
+    It is about the whole partition, whatever the cursor that the read resumed from.
+    """
 
     partition: PartitionKey
     artifacts: int

@@ -29,7 +29,7 @@ class _Stream:
 
 @dataclass(slots=True)
 class MemoryEventLog:
-    length: int = 10_000
+    length: int = 2_000
 
     _streams: dict[RunId, _Stream] = field(init=False, default_factory=dict[RunId, _Stream])
     _grown: asyncio.Event = field(init=False, default_factory=asyncio.Event)

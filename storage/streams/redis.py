@@ -43,7 +43,7 @@ REFUSALS: Mapping[str, tuple[type[Refused], str]] = {
 class RedisEventLog:
     redis: Redis
     keep: timedelta = timedelta(days=7)
-    length: int = 10_000
+    length: int = 2_000
     answer_seconds: float = ANSWER_SECONDS
 
     _append: AsyncScript = field(init=False)

@@ -1,0 +1,178 @@
+"""What of a tree is worth reading, and why the rest is not."""
+
+import pytest
+
+from connectors.artifact import SkipReason
+from connectors.local import names
+from connectors.local.protocol import Entry, Nature
+from connectors.local.rules import Rules
+from connectors.local.selection import Item, Selection, inspect
+
+
+def judged(
+    path: str, *, rules: Rules | None = None, size: int = 10, nature: Nature = Nature.FILE
+) -> Item:
+    selection = Selection(rules or Rules(), include=(), exclude=(), max_bytes=1_000)
+    return selection.judge(Entry(path, nature, "1", size))
+
+
+def reason(item: Item) -> SkipReason | None:
+    return item.skip.reason if item.skip else None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env",
+        ".env.local",
+        ".env.production",
+        "prod.env",
+        ".envrc",
+        "id_rsa",
+        "id_ed25519",
+        "deploy_rsa",
+        "server.pem",
+        "tls.key",
+        "store.jks",
+        "release.keystore",
+        "vault.kdbx",
+        ".netrc",
+        "_netrc",
+        ".pgpass",
+        ".npmrc",
+        ".pypirc",
+        ".git-credentials",
+        ".htpasswd",
+        "credentials",
+        "credentials.json",
+        "client_secret_123.json",
+        "service-account.json",
+        "terraform.tfstate",
+        "prod.auto.tfvars",
+        "secrets.yaml",
+        "SECRETS.YAML",
+        "kubeconfig",
+    ],
+)
+def test_file_made_to_hold_credentials_is_known_by_its_name(name: str) -> None:
+    assert names.bears_secrets(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env.example",
+        ".env.sample",
+        ".env.template",
+        "example.env",
+        "env",
+        "id_rsa.pub",
+        "keys.py",
+        "key.ts",
+        "secrets.py",
+        "credentials.py",
+        "environment.yml",
+        "tokens.md",
+        "password.go",
+        "netrc.py",
+    ],
+)
+def test_file_that_only_talks_of_credentials_is_read(name: str) -> None:
+    assert not names.bears_secrets(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("src/main.py", None),
+        ("config/.env", SkipReason.SECRET),
+        (".ssh/config", SkipReason.SECRET),
+        ("logo.PNG", SkipReason.BINARY),
+        ("notes.dat", None),
+        ("png", None),
+        ("yarn.lock", SkipReason.GENERATED),
+        ("go.sum", SkipReason.GENERATED),
+        ("web/app.min.js", SkipReason.GENERATED),
+        ("web/app.js.map", SkipReason.GENERATED),
+        ("api/thing_pb2.py", SkipReason.GENERATED),
+        ("api/thing.pb.go", SkipReason.GENERATED),
+        ("src/locks.py", None),
+        ("node_modules/a/index.js", SkipReason.VENDORED),
+        ("a/vendor/b/c.go", SkipReason.VENDORED),
+        ("third_party/zlib.c", SkipReason.VENDORED),
+        ("vendor.py", None),
+    ],
+)
+def test_name_decides_before_a_byte_is_read(path: str, expected: SkipReason | None) -> None:
+    assert reason(judged(path)) is expected
+
+
+@pytest.mark.parametrize(
+    ("nature", "expected"),
+    [
+        (Nature.LINK, SkipReason.LINK),
+        (Nature.SUBMODULE, SkipReason.SUBMODULE),
+        (Nature.SPECIAL, SkipReason.SPECIAL),
+    ],
+)
+def test_what_is_no_file_is_recorded_as_what_it_is(nature: Nature, expected: SkipReason) -> None:
+    assert reason(judged(".env", nature=nature)) is expected
+
+
+def test_size_decides_before_a_byte_is_read() -> None:
+    assert reason(judged("big.txt", size=1_001)) is SkipReason.TOO_LARGE
+    assert reason(judged("full.txt", size=1_000)) is None
+    assert reason(judged("empty.txt", size=0)) is SkipReason.EMPTY
+
+
+def test_attributes_overrule_what_names_suggest() -> None:
+    rules = Rules()
+    rules.add("", ".gitattributes", b"vendor/** -linguist-vendored\nlib/* linguist-vendored\n")
+    rules.add("", ".gitattributes", b"*.lock -linguist-generated\napi.py linguist-generated=true\n")
+
+    assert reason(judged("vendor/ours.py", rules=rules)) is None
+    assert reason(judged("lib/theirs.py", rules=rules)) is SkipReason.VENDORED
+    assert reason(judged("yarn.lock", rules=rules)) is None
+    assert reason(judged("api.py", rules=rules)) is SkipReason.GENERATED
+
+
+def test_no_attribute_makes_a_secret_readable() -> None:
+    rules = Rules()
+    rules.add("", ".gitattributes", b".env -linguist-vendored -linguist-generated\n")
+
+    assert reason(judged(".env", rules=rules)) is SkipReason.SECRET
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "expected"),
+    [
+        ("a.txt", b"Plain words.\n", None),
+        ("a.txt", b" \n\n", SkipReason.EMPTY),
+        ("a.bin2", b"ab\0cd", SkipReason.BINARY),
+        ("late", b"x" * 9_000 + b"\0", None),
+        ("wide.txt", "wide".encode("utf-16"), None),
+        ("wider.txt", "wider".encode("utf-32"), None),
+        ("wide-big.txt", b"\x00\x00\xfe\xff" + "w".encode("utf-32-be"), None),
+        ("pic.psx", b"version https://git-lfs.github.com/spec/v1\noid x\n", SkipReason.LFS_POINTER),
+        ("x.go", b"// Code generated by stringer. DO NOT EDIT.\npackage x\n", SkipReason.GENERATED),
+        ("x.py", b"#!/usr/bin/python\n# @generated by a tool\n", SkipReason.GENERATED),
+        ("x.py", b'MARK = "// Code generated by hand. DO NOT EDIT."\n', None),
+        ("x.js", b"var a=1;" * 500, SkipReason.GENERATED),
+        ("x.js", b"var a = 1;\n" * 500, None),
+        ("x.py", b"a = 1; " * 500, None),
+    ],
+)
+def test_bytes_decide_what_no_name_tells(
+    path: str, data: bytes, expected: SkipReason | None
+) -> None:
+    skip = inspect(judged(path), data)
+
+    assert (skip.reason if skip else None) is expected
+
+
+def test_tree_that_calls_a_file_handwritten_is_believed_over_its_header() -> None:
+    rules = Rules()
+    rules.add("", ".gitattributes", b"kept.go -linguist-generated\n")
+    item = judged("kept.go", rules=rules)
+
+    assert inspect(item, b"// Code generated once. DO NOT EDIT.\n") is None
