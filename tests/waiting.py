@@ -17,6 +17,11 @@ async def wait_until(predicate: Predicate, *, within_seconds: float = 15.0) -> N
         await asyncio.sleep(0.01)
 
 
+async def turn() -> None:
+    """Let the other tasks of the loop have a turn; no time passes."""
+    await asyncio.sleep(0)
+
+
 async def _holds(predicate: Predicate) -> bool:
     answer = predicate()
     return bool(await answer if isawaitable(answer) else answer)

@@ -3,7 +3,7 @@
 
 import { api } from "./api.js";
 import { announce, h, rows, say } from "./dom.js";
-import { OVER, STATUS, ago, bytes, eta, number, span, total } from "./format.js";
+import { OVER, STATUS, bytes, eta, number, span, total } from "./format.js";
 import { failureList, skipList } from "./items.js";
 import { follow } from "./stream.js";
 
@@ -171,7 +171,6 @@ async function drawReceipt(sheet, id) {
       h("span.check", { "data-well": String(receipt.adds_up) }, receipt.adds_up ? "adds up" : "does not add up")),
     h("p.quiet", {}, `${span(receipt.seconds)}, ${number(counts.chunks)} chunks, ${number(counts.tokens)} tokens, `
       + `${number(counts.model_calls)} model calls. The index holds ${number(receipt.index.artifacts)} artifacts `
-      + `in ${number(receipt.index.chunks)} chunks.${gone}`),
-    receipt.finished_at ? h("time.quiet", { datetime: receipt.finished_at }, `Finished ${ago(receipt.finished_at)}`) : null);
+      + `in ${number(receipt.index.chunks)} chunks.${gone}`));
 }
 

@@ -25,7 +25,7 @@ async function load(text, results) {
 }
 
 function hit(item) {
-  const place = `${item.path ?? item.title}:${item.start_line}–${item.end_line}`;
+  const place = `${item.path ?? item.title}:${item.start_line}-${item.end_line}`;
   return h("li.hit", {},
     h("h3", {}, item.url ? h("a", { href: item.url, rel: "noreferrer" }, place) : place,
       item.symbol ? h("span.quiet", {}, item.symbol) : null),

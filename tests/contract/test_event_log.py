@@ -12,6 +12,7 @@ from storage.events import TERMINAL, Event, EventKind, EventLog, Recorded, fold
 from storage.ids import Attempt, RunId, Seq, new_id
 from storage.streams.memory import MemoryEventLog
 from storage.streams.redis import RedisEventLog
+from tests.waiting import turn
 
 LENGTH = 20
 
@@ -222,7 +223,7 @@ async def test_only_the_last_page_of_a_run_says_that_it_ended(log: EventLog, run
 async def test_waiting_ends_with_the_event(log: EventLog, run: RunId) -> None:
     await begin(log, run)
     waiting = asyncio.create_task(log.tail({run: Seq(1)}, patience_seconds=30))
-    await asyncio.sleep(0)
+    await turn()
 
     await log.append(run, tick(done=1))
 

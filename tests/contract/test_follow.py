@@ -22,6 +22,7 @@ from storage.readers import follow
 from storage.streams.connect import open_redis
 from storage.streams.memory import MemoryEventLog
 from storage.streams.redis import RedisEventLog
+from tests.waiting import turn
 from tests.worlds import LEAP, Reader, World
 
 LENGTH = 8
@@ -106,7 +107,7 @@ async def test_a_run_without_a_stream_is_given_up_when_patience_ends(log: EventL
 async def test_a_reader_may_come_before_the_first_event(log: EventLog) -> None:
     world = World(log)
     reader = asyncio.create_task(collect(follow(log, world.run)))
-    await asyncio.sleep(0)
+    await turn()
 
     await world.milestone(EventKind.QUEUED, status="queued")
     await world.milestone(EventKind.CANCELLED, status="cancelled")
@@ -181,7 +182,7 @@ async def test_a_live_reader_that_is_cut_again_and_again_sees_everything_once(
 
     for n in range(sum(sizes)):
         await world.tick(counts=n)
-        await asyncio.sleep(0)
+        await turn()
     await world.milestone(EventKind.SUCCEEDED, status="succeeded")
 
     await reading

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from storage.streams.connect import open_redis
 from storage.wakeup import KEY, MemoryWakeup, RedisWakeup, Wakeup
+from tests.waiting import turn
 
 LONG = 30.0
 
@@ -21,7 +22,7 @@ def wakeup(request: pytest.FixtureRequest) -> Wakeup:
 
 async def test_a_ring_ends_the_wait(wakeup: Wakeup) -> None:
     waiting = asyncio.create_task(wakeup.wait(LONG))
-    await asyncio.sleep(0)
+    await turn()
 
     await wakeup.ring()
 

@@ -18,6 +18,7 @@ from storage.ids import Attempt, RunId, Seq, new_id
 from storage.streams.connect import open_redis
 from storage.streams.redis import RedisEventLog
 from storage.wakeup import RedisWakeup
+from tests.waiting import turn
 
 TICK = Event(kind=EventKind.PROGRESS, at=datetime.now(UTC), attempt=Attempt(0), patch={"done": 1})
 QUEUED = Event(kind=EventKind.QUEUED, at=datetime.now(UTC), attempt=Attempt(0), patch={"done": 0})
@@ -99,7 +100,7 @@ async def test_a_wait_that_is_cancelled_ends_at_once_and_spoils_no_answer(
     await log.append(run, QUEUED, milestone=1)
     waiting = asyncio.create_task(log.tail({run: Seq(1)}, patience_seconds=30))
     for _ in range(turns):  # into whatever the client does at that moment
-        await asyncio.sleep(0)
+        await turn()
 
     waiting.cancel()
     await asyncio.wait({waiting}, timeout=5)

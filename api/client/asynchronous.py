@@ -1,0 +1,169 @@
+"""The client for programs that run in an event loop."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import httpx
+
+from api.client import calls
+from api.client.calls import Call
+from api.client.errors import ServerAway, Unavailable
+from api.client.following import Following
+from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
+from api.frames import StreamFrame
+from api.schemas import (
+    ArtifactView,
+    ConnectionView,
+    ConnectorView,
+    HitView,
+    Page,
+    ReadyView,
+    ReceiptView,
+    RunView,
+    Started,
+)
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """``Client``, awaited."""
+
+    def __init__(self, base_url: str, *, patience_seconds: float = GIVE_UP_AFTER_SECONDS) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._patience = patience_seconds
+        # A proxy from the environment must not come between us and a server on this machine.
+        self._http = httpx.AsyncClient(base_url=self.base_url, timeout=TIMEOUT, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def connectors(self) -> list[ConnectorView]:
+        return await self._do(calls.connectors())
+
+    async def connect(
+        self,
+        kind: str,
+        config: Mapping[str, Any],
+        *,
+        owner: str = "local",
+        title: str | None = None,
+    ) -> ConnectionView:
+        return await self._do(calls.connect(kind, config, owner=owner, title=title))
+
+    def connections(self, *, owner: str | None = None) -> AsyncIterator[ConnectionView]:
+        return self._pages(lambda cursor: calls.connections(cursor, owner=owner))
+
+    async def start(self, connection_id: UUID | str) -> Started:
+        """Start ingesting, or join the run that is already at it."""
+        return await self._do(calls.start(connection_id))
+
+    async def run(self, run_id: UUID | str) -> RunView:
+        return await self._do(calls.run(run_id))
+
+    def runs(
+        self, *, connection_id: UUID | str | None = None, status: str | None = None
+    ) -> AsyncIterator[RunView]:
+        """The runs, newest first."""
+        return self._pages(
+            lambda cursor: calls.runs(cursor, connection_id=connection_id, status=status)
+        )
+
+    async def follow(
+        self, run_id: UUID | str, cursor: int | None = None
+    ) -> AsyncIterator[StreamFrame]:
+        """Every frame until the run ends, across restarts of the server and lost connections."""
+        place = Following(run_id, cursor)
+        heard_at = time.monotonic()
+        while not place.ended:
+            try:
+                async for frame in self._listen(place):
+                    heard_at = time.monotonic()
+                    yield frame
+            except (httpx.TransportError, Unavailable) as error:
+                if time.monotonic() - heard_at > self._patience:
+                    raise ServerAway(self.base_url, str(error)) from error
+            if not place.ended:
+                await asyncio.sleep(place.wait_seconds())
+
+    def artifacts(
+        self, run_id: UUID | str, status: str | None = None
+    ) -> AsyncIterator[ArtifactView]:
+        return self._pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))
+
+    async def artifact(self, artifact_id: int) -> ArtifactView:
+        return await self._do(calls.artifact(artifact_id))
+
+    async def receipt(self, run_id: UUID | str) -> ReceiptView:
+        return await self._do(calls.receipt(run_id))
+
+    async def search(
+        self, q: str, limit: int = 10, connection_id: UUID | str | None = None
+    ) -> list[HitView]:
+        return await self._do(calls.search(q, limit=limit, connection_id=connection_id))
+
+    async def ready(self) -> ReadyView:
+        """What the server says of itself; also when it is not ready."""
+        return await self._do(calls.ready())
+
+    async def _listen(self, place: Following) -> AsyncIterator[StreamFrame]:
+        """One connection's worth of frames."""
+        request = self._http.build_request(
+            "GET", place.path, headers=place.headers, timeout=STREAM_TIMEOUT
+        )
+        response = await self._http.send(request, stream=True)
+        try:
+            if response.status_code != OK:
+                place.refused(response.status_code, await response.aread())
+                return
+            async for line in response.aiter_lines():
+                frame = place.take(line)
+                if frame is not None:
+                    yield frame
+        finally:
+            await response.aclose()
+
+    async def _pages(self, page: Callable[[str | None], Call[Page[T]]]) -> AsyncIterator[T]:
+        answer = await self._do(page(None))
+        for item in answer.items:
+            yield item
+        while answer.next_cursor is not None:
+            answer = await self._do(page(answer.next_cursor))
+            for item in answer.items:
+                yield item
+
+    async def _do(self, call: Call[T]) -> T:
+        try:
+            return call.answer(await self._send(call))
+        except httpx.TransportError as error:
+            raise ServerAway(self.base_url, str(error) or type(error).__name__) from error
+
+    async def _send(self, call: Call[T]) -> httpx.Response:
+        request = partial(
+            self._http.request,
+            call.method,
+            call.path,
+            params=call.params,
+            json=call.body,
+            headers=call.headers,
+        )
+        try:
+            return await request()
+        except CUT:
+            return await request()  # every call may be repeated: writes carry their idempotency key

@@ -1,0 +1,162 @@
+"""The client for programs that block."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import httpx
+
+from api.client import calls
+from api.client.calls import Call
+from api.client.errors import ServerAway, Unavailable
+from api.client.following import Following
+from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
+from api.frames import StreamFrame
+from api.schemas import (
+    ArtifactView,
+    ConnectionView,
+    ConnectorView,
+    HitView,
+    Page,
+    ReadyView,
+    ReceiptView,
+    RunView,
+    Started,
+)
+
+T = TypeVar("T")
+
+
+class Client:
+    """Headwater at an address. Raises the errors of ``api.client.errors``."""
+
+    def __init__(self, base_url: str, *, patience_seconds: float = GIVE_UP_AFTER_SECONDS) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._patience = patience_seconds
+        # A proxy from the environment must not come between us and a server on this machine.
+        self._http = httpx.Client(base_url=self.base_url, timeout=TIMEOUT, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def connectors(self) -> list[ConnectorView]:
+        return self._do(calls.connectors())
+
+    def connect(
+        self,
+        kind: str,
+        config: Mapping[str, Any],
+        *,
+        owner: str = "local",
+        title: str | None = None,
+    ) -> ConnectionView:
+        return self._do(calls.connect(kind, config, owner=owner, title=title))
+
+    def connections(self, *, owner: str | None = None) -> Iterator[ConnectionView]:
+        return self._pages(lambda cursor: calls.connections(cursor, owner=owner))
+
+    def start(self, connection_id: UUID | str) -> Started:
+        """Start ingesting, or join the run that is already at it."""
+        return self._do(calls.start(connection_id))
+
+    def run(self, run_id: UUID | str) -> RunView:
+        return self._do(calls.run(run_id))
+
+    def runs(
+        self, *, connection_id: UUID | str | None = None, status: str | None = None
+    ) -> Iterator[RunView]:
+        """The runs, newest first."""
+        return self._pages(
+            lambda cursor: calls.runs(cursor, connection_id=connection_id, status=status)
+        )
+
+    def follow(self, run_id: UUID | str, cursor: int | None = None) -> Iterator[StreamFrame]:
+        """Every frame until the run ends, across restarts of the server and lost connections."""
+        place = Following(run_id, cursor)
+        heard_at = time.monotonic()
+        while not place.ended:
+            try:
+                for frame in self._listen(place):
+                    heard_at = time.monotonic()
+                    yield frame
+            except (httpx.TransportError, Unavailable) as error:
+                if time.monotonic() - heard_at > self._patience:
+                    raise ServerAway(self.base_url, str(error)) from error
+            if not place.ended:
+                time.sleep(place.wait_seconds())
+
+    def artifacts(self, run_id: UUID | str, status: str | None = None) -> Iterator[ArtifactView]:
+        return self._pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))
+
+    def artifact(self, artifact_id: int) -> ArtifactView:
+        return self._do(calls.artifact(artifact_id))
+
+    def receipt(self, run_id: UUID | str) -> ReceiptView:
+        return self._do(calls.receipt(run_id))
+
+    def search(
+        self, q: str, limit: int = 10, connection_id: UUID | str | None = None
+    ) -> list[HitView]:
+        return self._do(calls.search(q, limit=limit, connection_id=connection_id))
+
+    def ready(self) -> ReadyView:
+        """What the server says of itself; also when it is not ready."""
+        return self._do(calls.ready())
+
+    def _listen(self, place: Following) -> Iterator[StreamFrame]:
+        """One connection's worth of frames."""
+        request = self._http.build_request(
+            "GET", place.path, headers=place.headers, timeout=STREAM_TIMEOUT
+        )
+        response = self._http.send(request, stream=True)
+        try:
+            if response.status_code != OK:
+                place.refused(response.status_code, response.read())
+                return
+            for line in response.iter_lines():
+                frame = place.take(line)
+                if frame is not None:
+                    yield frame
+        finally:
+            response.close()
+
+    def _pages(self, page: Callable[[str | None], Call[Page[T]]]) -> Iterator[T]:
+        answer = self._do(page(None))
+        yield from answer.items
+        while answer.next_cursor is not None:
+            answer = self._do(page(answer.next_cursor))
+            yield from answer.items
+
+    def _do(self, call: Call[T]) -> T:
+        try:
+            return call.answer(self._send(call))
+        except httpx.TransportError as error:
+            raise ServerAway(self.base_url, str(error) or type(error).__name__) from error
+
+    def _send(self, call: Call[T]) -> httpx.Response:
+        request = partial(
+            self._http.request,
+            call.method,
+            call.path,
+            params=call.params,
+            json=call.body,
+            headers=call.headers,
+        )
+        try:
+            return request()
+        except CUT:
+            return request()  # every call may be repeated: writes carry their idempotency key

@@ -1,0 +1,124 @@
+"""Each call of the api as a value: what to send, and how to read the answer. No I/O here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from api.client.errors import Refusal, Said, refusal
+from api.schemas import (
+    ArtifactView,
+    ConnectionView,
+    ConnectorView,
+    Hits,
+    HitView,
+    Page,
+    ReadyView,
+    ReceiptView,
+    RunView,
+    Started,
+)
+
+T = TypeVar("T")
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """``also`` are statuses of failure whose body is an answer all the same."""
+
+    method: str
+    path: str
+    read: Callable[[bytes], T]
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    also: frozenset[int] = frozenset()
+
+    def answer(self, response: httpx.Response) -> T:
+        if response.is_success or response.status_code in self.also:
+            return self.read(response.content)
+        raise problem(response.status_code, response.content)
+
+
+def connectors() -> Call[list[ConnectorView]]:
+    return Call(
+        "GET", "/v1/connectors", lambda body: Page[ConnectorView].model_validate_json(body).items
+    )
+
+
+def connect(
+    kind: str, config: Mapping[str, Any], *, owner: str, title: str | None
+) -> Call[ConnectionView]:
+    body = {"kind": kind, "config": dict(config), "owner": owner, "title": title}
+    return Call("POST", "/v1/connections", _reader(ConnectionView), body=body, headers=_once())
+
+
+def connections(cursor: str | None, *, owner: str | None) -> Call[Page[ConnectionView]]:
+    params = _params(cursor=cursor, owner=owner)
+    return Call("GET", "/v1/connections", _reader(Page[ConnectionView]), params)
+
+
+def start(connection_id: UUID | str) -> Call[Started]:
+    path = f"/v1/connections/{connection_id}/runs"
+    return Call("POST", path, _reader(Started), headers=_once())
+
+
+def run(run_id: UUID | str) -> Call[RunView]:
+    return Call("GET", f"/v1/runs/{run_id}", _reader(RunView))
+
+
+def runs(
+    cursor: str | None, *, connection_id: UUID | str | None, status: str | None
+) -> Call[Page[RunView]]:
+    params = _params(cursor=cursor, connection_id=connection_id, status=status)
+    return Call("GET", "/v1/runs", _reader(Page[RunView]), params)
+
+
+def artifacts(
+    run_id: UUID | str, cursor: str | None, *, status: str | None
+) -> Call[Page[ArtifactView]]:
+    params = _params(cursor=cursor, status=status, limit=200)
+    return Call("GET", f"/v1/runs/{run_id}/artifacts", _reader(Page[ArtifactView]), params)
+
+
+def artifact(artifact_id: int) -> Call[ArtifactView]:
+    return Call("GET", f"/v1/artifacts/{artifact_id}", _reader(ArtifactView))
+
+
+def receipt(run_id: UUID | str) -> Call[ReceiptView]:
+    return Call("GET", f"/v1/runs/{run_id}/receipt", _reader(ReceiptView))
+
+
+def search(q: str, *, limit: int, connection_id: UUID | str | None) -> Call[list[HitView]]:
+    params = _params(q=q, limit=limit, connection_id=connection_id)
+    return Call("GET", "/v1/search", lambda body: Hits.model_validate_json(body).items, params)
+
+
+def ready() -> Call[ReadyView]:
+    return Call("GET", "/readyz", _reader(ReadyView), also=frozenset({503}))
+
+
+def problem(status: int, body: bytes) -> Refusal:
+    """The error an answer tells of, even when it is not ours but a proxy's."""
+    try:
+        said = TypeAdapter(Said).validate_json(body)
+    except ValidationError:
+        said = Said(status=status, code="foreign", title="", detail=f"HTTP status {status}")
+    return refusal(said)
+
+
+def _reader(model: type[T]) -> Callable[[bytes], T]:
+    return TypeAdapter(model).validate_json
+
+
+def _once() -> Mapping[str, str]:
+    # One key a call: when the transport repeats it after a lost answer, it is still done once.
+    return {"Idempotency-Key": str(uuid4())}
+
+
+def _params(**params: object) -> Mapping[str, str]:
+    return {name: str(value) for name, value in params.items() if value is not None}

@@ -1,0 +1,184 @@
+"""The OpenAPI document: what FastAPI knows of the routes, made whole.
+
+FastAPI knows neither our problems nor our streams. Every operation names the problems it can
+answer, each as a document with its example.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from api import examples
+from api.frames import FramesPage, StreamFrame
+from api.problems import KINDS, MEDIA_TYPE, Code, Problem
+
+Document = dict[str, Any]
+EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL)
+OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
+    "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
+    "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
+    "readyz": (Code.NOT_READY,),
+}
+ASKS_NOBODY = frozenset({"livez", "readyz", "list_connectors"})
+PROBLEM: Document = {
+    "type": "object",
+    "description": "RFC 9457. `code` is stable; texts may change. Some carry more fields.",
+    "required": ["type", "title", "status", "detail", "code", "retryable", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "examples": [str(code) for code in Code]},
+        "retryable": {"type": "boolean", "description": "The same request may work later"},
+        "action": {"type": ["string", "null"], "description": "What you can do about it"},
+        "request_id": {"type": "string", "description": "Also in the log, and in X-Request-ID"},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong, field by field",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("field", "message", "code")},
+            },
+        },
+    },
+}
+
+
+SERVER_SENT: Document = {
+    "type": "object",
+    "description": "A server-sent event. `data` is the frame without its `type`, as JSON.",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "examples": ["snapshot", "event", "gap", "goodbye"]},
+        "id": {"type": "string", "description": "The frame's `seq`, where it has one"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Make the app serve the whole document at ``/openapi.json``."""
+
+    def openapi() -> Document:
+        if app.openapi_schema is None:
+            app.openapi_schema = document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def document(app: FastAPI) -> Document:
+    made = get_openapi(
+        title="Headwater",
+        version=version("headwater"),
+        summary="Turns a user's accounts into context an AI product can use",
+        description="Ignore fields and event kinds you do not know: more will come.",
+        routes=app.routes,
+    )
+    schemas: Document = made["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM
+    for operation in _operations(made):
+        _tell_answers(operation)
+        _tell_problems(operation)
+    _tell_stream(made, schemas)
+    return made
+
+
+def _operations(made: Document) -> Iterator[Document]:
+    for path in made["paths"].values():
+        yield from path.values()
+
+
+def _tell_answers(operation: Document) -> None:
+    example = examples.ANSWERS.get(operation["operationId"])
+    for status, answer in operation["responses"].items():
+        if status.startswith("2") and example is not None:
+            answer["content"]["application/json"]["example"] = example
+    match operation["operationId"]:
+        case "get_run":
+            operation["responses"]["304"] = {"description": "The ETag still holds"}
+        case "connect":
+            there = {**operation["responses"]["201"], "description": "It was connected already"}
+            operation["responses"]["200"] = there
+        case "start_run":
+            headers = {"Location": "The run", "Retry-After": "When to look first, in seconds"}
+            operation["responses"]["202"]["headers"] = {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in headers.items()
+            }
+
+
+def _tell_problems(operation: Document) -> None:
+    operation["responses"].pop("422", None)
+    for code in _codes(operation):
+        kind = KINDS[code]
+        answer = operation["responses"].setdefault(
+            str(kind.status),
+            {
+                "description": kind.title,
+                "content": {
+                    MEDIA_TYPE: {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        "examples": {},
+                    }
+                },
+            },
+        )
+        sample = Problem(code, f"{kind.title}.").document("0b2f0e6a1c9d4f5e")
+        answer["content"][MEDIA_TYPE]["examples"][str(code)] = {"value": sample}
+
+
+def _codes(operation: Document) -> Iterator[Code]:
+    """The problems an operation can answer, as its parameters and body let it."""
+    name: str = operation["operationId"]
+    places = {each["in"] for each in operation.get("parameters", [])}
+    names = {each["name"] for each in operation.get("parameters", [])}
+    yield from EVERYWHERE
+    yield from OPERATION_CODES.get(name, ())
+    if name not in ASKS_NOBODY:
+        yield from (Code.DATABASE_UNAVAILABLE, Code.SETUP_INCOMPLETE)
+    if "path" in places or "connection_id" in names:
+        yield Code.NOT_FOUND
+    if "query" in places or "requestBody" in operation or "Idempotency-Key" in names:
+        yield Code.INVALID_REQUEST
+    if "cursor" in names and name != "follow_run":
+        yield Code.INVALID_CURSOR
+    if "Idempotency-Key" in names:
+        yield from (Code.KEY_REUSED, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+    if "requestBody" in operation:
+        yield Code.MALFORMED_JSON
+
+
+def _tell_stream(made: Document, schemas: Document) -> None:
+    """The frames, as they come on each of the three roads."""
+    template = "#/components/schemas/{model}"
+    frame = TypeAdapter(StreamFrame).json_schema(ref_template=template)
+    page = FramesPage.model_json_schema(ref_template=template, by_alias=True)
+    schemas.update(frame.pop("$defs"))
+    page.pop("$defs")
+    schemas.update({"StreamFrame": frame, "FramesPage": page})
+    operation = made["paths"]["/v1/runs/{run_id}/events"]["get"]
+    lines = {"type": "string", "description": "One StreamFrame a line"}
+    operation["responses"]["200"] = {
+        "description": "Frames, to the end of the run; as JSON, what there is now",
+        "content": {
+            "text/event-stream": {"schema": SERVER_SENT, "example": examples.SSE},
+            "application/x-ndjson": {"schema": lines, "example": examples.NDJSON},
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/FramesPage"},
+                "example": {
+                    "frames": [{"type": "event", **examples.EVENT}],
+                    "cursor": 58,
+                    "ended": False,
+                },
+            },
+        },
+    }
+    operation["responses"]["204"] = {"description": "The cursor is the run's end: do not return"}

@@ -1,0 +1,168 @@
+"""What every request passes: an id, the checks at the door, headers for browsers, one log line.
+
+Without keys the only protection is that nobody else can reach this server. A web page in the
+user's browser can, so the door refuses what pages of other sites send: by name (a foreign Host is a
+rebound DNS name), and by Origin and Sec-Fetch-Site.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import Code, Problem
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+BODY_PATIENCE_SECONDS = 30.0
+FOR_BROWSERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Edge:
+    app: ASGIApp
+    hosts: frozenset[str] = LOOPBACK
+    max_body_bytes: int = 1_000_000
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        answer = Answer(send, _request_id(headers))
+        scope.setdefault("state", {})["request_id"] = answer.request_id
+        try:
+            check_host(headers, self.hosts)
+            check_origin(scope["method"], headers)
+            if scope["method"] not in SAFE:
+                receive = await self._body(headers, receive)
+            await self.app(scope, receive, answer.send)
+        except Problem as problem:
+            await problem.response(answer.request_id)(scope, receive, answer.send)
+        except Exception as error:  # noqa: BLE001  # the edge: told in the log, never to the caller
+            await answer.broken(error, scope, receive)
+        finally:
+            answer.tell(scope)
+
+    async def _body(self, headers: Headers, receive: Receive) -> Receive:
+        try:
+            async with asyncio.timeout(BODY_PATIENCE_SECONDS):
+                body = await read_body(receive, most=self.max_body_bytes)
+        except TimeoutError:
+            raise Problem(Code.REFUSED, "The body did not arrive in time.", status=408) from None
+        if body:
+            check_type(headers)
+        return _replayed(body, receive)
+
+
+@dataclass(slots=True)
+class Answer:
+    """The way out: adds what every answer carries, and remembers what was answered."""
+
+    out: Send
+    request_id: str
+    status: int = 0
+    began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.began = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            for name, value in FOR_BROWSERS.items():
+                headers.setdefault(name, value)
+        await self.out(message)
+
+    async def broken(self, error: Exception, scope: Scope, receive: Receive) -> None:
+        log.error("request.broke", request_id=self.request_id, path=scope["path"], exc_info=error)
+        if self.status:
+            raise error  # half an answer is out: only closing the connection is honest
+        problem = Problem(Code.INTERNAL, "Headwater did not expect this. It is in its log.")
+        await problem.response(self.request_id)(scope, receive, self.send)
+
+    def tell(self, scope: Scope) -> None:
+        if scope["path"] in {"/livez", "/readyz"}:
+            return
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=self.status,
+            milliseconds=round((time.perf_counter() - self.began) * 1000, 1),
+            request_id=self.request_id,
+        )
+
+
+def check_host(headers: Headers, hosts: frozenset[str]) -> None:
+    name = re.sub(r":\d*$", "", headers.get("host", "")).lower()
+    if name not in hosts:
+        raise Problem(Code.FOREIGN_HOST, "The Host header does not name this server.")
+
+
+def check_origin(method: str, headers: Headers) -> None:
+    """Refuse what another site's page sends. Following a link to here is no such thing."""
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        raise Problem(Code.FOREIGN_ORIGIN, "The request comes from a page of another origin.")
+    foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+    navigates = method in SAFE and headers.get("sec-fetch-mode") == "navigate"
+    if foreign and not navigates:
+        raise Problem(Code.FOREIGN_ORIGIN, "The request comes from a page of another site.")
+
+
+def check_type(headers: Headers) -> None:
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        said = f"not {media}" if media else "and this has no Content-Type"
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Bodies are application/json, {said}.")
+
+
+async def read_body(receive: Receive, *, most: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise Problem(Code.PAYLOAD_TOO_LARGE, f"A body may have {most:,} bytes at most.")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A receive that gives the body again, then what really follows."""
+    pending = [body]
+
+    async def replay() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return replay
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid4().hex

@@ -1,0 +1,165 @@
+"""What answers look like, for the people who read ``docs/openapi.json``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CONNECTION_ID = "01936f2e-7b1c-7d42-9a51-2f6f0c1d5b10"
+RUN_ID = "01936f2f-02aa-7c11-8e0d-6b2d9e4f7a21"
+AT = "2026-11-23T09:30:00+00:00"
+CONNECTION = {
+    "id": CONNECTION_ID,
+    "kind": "local",
+    "owner": "local",
+    "title": "notes",
+    "config": {"path": "/home/ada/notes"},
+    "created_at": AT,
+}
+COUNTS = {
+    "found": 412,
+    "processed": 396,
+    "unchanged": 0,
+    "skipped": {"binary": 12, "too_large": 1},
+    "failed": {"undecodable": 3},
+    "deleted": 0,
+    "bytes": 1_843_200,
+    "chunks": 1_210,
+    "tokens": 421_377,
+    "embedded": 1_210,
+    "model_calls": 0,
+}
+READER = {
+    "producer": "extractive/1",
+    "model": None,
+    "note": "Summaries are extracts: no language model is configured.",
+}
+RUN = {
+    "id": RUN_ID,
+    "connection_id": CONNECTION_ID,
+    "workflow": "ingest",
+    "title": "notes",
+    "status": "running",
+    "reason": None,
+    "attempt": 1,
+    "created_at": AT,
+    "started_at": AT,
+    "first_queryable_at": AT,
+    "finished_at": None,
+    "stages": [
+        {"key": "find", "title": "Finding", "status": "done", "done": 412, "total": 412}
+        | {"final": True},
+        {"key": "read", "title": "Reading", "status": "active", "done": 38, "total": 412}
+        | {"final": True},
+    ],
+    "counts": {**COUNTS, "processed": 38, "failed": {}, "skipped": {}},
+    "rate": 61.5,
+    "eta": {"low_seconds": 5, "high_seconds": 9},
+    "activity": "Reading journal/2026-11.md",
+    "searchable": 38,
+    "latest": [{"id": 38, "title": "journal", "path": "journal/2026-11.md", "summary": "Rain."}],
+    "failures": [],
+    "reader": READER,
+    "seq": 57,
+}
+FAILURE = {
+    "title": "old.txt",
+    "stage": "decode",
+    "failure": "undecodable",
+    "detail": "The text is in no encoding that we know.",
+    "action": "Save the file as UTF-8, then start again.",
+}
+RECEIPT = {
+    "run_id": RUN_ID,
+    "connection_id": CONNECTION_ID,
+    "title": "notes",
+    "status": "succeeded_with_failures",
+    "reason": None,
+    "seconds": 7.4,
+    "counts": COUNTS,
+    "adds_up": True,
+    "index": {"artifacts": 396, "chunks": 1_210},
+    "failures": [FAILURE],
+    "reader": READER,
+}
+ARTIFACT = {
+    "id": 38,
+    "connection_id": CONNECTION_ID,
+    "external_id": "file:journal/2026-11.md",
+    "kind": "file",
+    "title": "journal",
+    "path": "journal/2026-11.md",
+    "url": None,
+    "mime": "text/markdown",
+    "size": 4_410,
+    "status": "ready",
+    "reason": None,
+    "detail": None,
+    "action": None,
+    "reading": {"summary": "Rain.", "phrases": ["rain"], "language": "en"},
+    "updated_at": AT,
+}
+HIT = {
+    "artifact_id": 38,
+    "connection_id": CONNECTION_ID,
+    "title": "journal",
+    "path": "journal/2026-11.md",
+    "url": None,
+    "symbol": "November > The flood",
+    "start_line": 12,
+    "end_line": 19,
+    "snippet": "The river came up to the second step.",
+    "summary": "Rain.",
+    "score": 0.032,
+}
+CONNECTOR = {
+    "kind": "local",
+    "title": "Local folder or git repository",
+    "description": "Files on the machine that Headwater runs on.",
+    "config_schema": {"type": "object", "properties": {"path": {"type": "string"}}},
+}
+EVENT = {
+    "seq": 58,
+    "kind": "run.progress",
+    "at": AT,
+    "attempt": 1,
+    "data": {},
+    "patch": {"rate": 62.0, "searchable": 41},
+}
+SSE = (
+    "retry: 3000\n\n"
+    'id: 57\nevent: snapshot\ndata: {"seq":57,"state":{"status":"running"},"ended":false}\n\n'
+    'id: 58\nevent: event\ndata: {"seq":58,"kind":"run.progress","at":"2026-11-23T09:30:00+00:00",'
+    '"attempt":1,"data":{},"patch":{"rate":62.0,"searchable":41}}\n\n'
+    ": ping\n\n"
+)
+NDJSON = (
+    '{"type":"snapshot","seq":57,"state":{"status":"running"},"ended":false}\n'
+    '{"type":"event","seq":58,"kind":"run.progress","at":"2026-11-23T09:30:00+00:00",'
+    '"attempt":1,"data":{},"patch":{"rate":62.0,"searchable":41}}\n'
+)
+STARTED = {
+    "run": {**RUN, "status": "queued"},
+    "events_url": f"/v1/runs/{RUN_ID}/events",
+    "cursor": 0,
+}
+
+ANSWERS: Mapping[str, Any] = {
+    "list_connectors": {"items": [CONNECTOR], "next_cursor": None},
+    "connect": CONNECTION,
+    "list_connections": {"items": [CONNECTION], "next_cursor": None},
+    "get_connection": CONNECTION,
+    "start_run": STARTED,
+    "list_runs": {"items": [RUN], "next_cursor": "c2lnbmVk"},
+    "get_run": RUN,
+    "get_receipt": RECEIPT,
+    "list_artifacts": {"items": [ARTIFACT], "next_cursor": None},
+    "get_artifact": ARTIFACT,
+    "search": {"items": [HIT]},
+    "livez": {"state": "live"},
+    "readyz": {
+        "state": "ready",
+        "checks": [
+            {"name": "redis", "status": "ok", "detail": "Redis answers.", "action": None},
+        ],
+    },
+}
+"""By operation id."""

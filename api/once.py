@@ -1,0 +1,64 @@
+"""Doing a request once, however often it is sent.
+
+What was answered to an ``Idempotency-Key`` is kept in the transaction that did the work: either
+both are there or neither. Of two at once, both get the answer that is kept.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Header, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from storage import requests
+from storage.database import Database, Tx
+from storage.ids import TenantId
+from storage.requests import Answer
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key with the same request is done once and answered the same",
+    ),
+]
+__all__ = ["Answer", "Key", "once"]
+
+
+async def once(
+    database: Database,
+    tenant: TenantId,
+    request: Request,
+    *,
+    key: str | None,
+    body: BaseModel | None,
+    work: Callable[[Tx], Awaitable[Answer]],
+) -> Response:
+    """The answer of ``work``, or what it answered to this key before."""
+    route = f"{request.method} {request.url.path}"
+    fingerprint = _fingerprint(body)
+    async with database.transaction() as tx:
+        if key is None:
+            return _response(await work(tx))
+        before = await requests.replay(tx, tenant, route, key, fingerprint)
+        if before is not None:
+            return _response(before, replayed=True)
+        answer = await requests.keep(tx, tenant, route, key, fingerprint, await work(tx))
+    return _response(answer)
+
+
+def _response(answer: Answer, *, replayed: bool = False) -> Response:
+    headers = {"Cache-Control": "private, no-store", **answer.headers}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return JSONResponse(answer.body, answer.status, headers)
+
+
+def _fingerprint(body: BaseModel | None) -> str:
+    value = None if body is None else body.model_dump(mode="json")
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""Every no of the api as RFC 9457 says it, with what the caller can do about it.
+
+A code is stable: programs branch on it. Texts may change. A 500 never carries an exception's text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Code(StrEnum):
+    INVALID_REQUEST = "invalid_request"
+    MALFORMED_JSON = "malformed_json"
+    INVALID_CURSOR = "invalid_cursor"
+    UNKNOWN_CONNECTOR = "unknown_connector"
+    INVALID_CONFIG = "invalid_config"
+    UNAUTHENTICATED = "unauthenticated"
+    FOREIGN_ORIGIN = "foreign_origin"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ACCEPTABLE = "not_acceptable"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    FOREIGN_HOST = "foreign_host"
+    KEY_REUSED = "key_reused"
+    INTERNAL = "internal"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    STREAM_UNAVAILABLE = "stream_unavailable"
+    SETUP_INCOMPLETE = "setup_incomplete"
+    NOT_READY = "not_ready"
+    REFUSED = "refused"  # a status that has no code of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What all problems of a code have in common."""
+
+    status: int
+    title: str
+    retryable: bool = False
+    action: str | None = None
+
+
+KINDS: Mapping[Code, Kind] = {
+    Code.INVALID_REQUEST: Kind(422, "The request is not valid", action="Change what is named."),
+    Code.MALFORMED_JSON: Kind(400, "The body is not JSON", action="Send one JSON object."),
+    Code.INVALID_CURSOR: Kind(
+        400, "The cursor is not valid here", action="Start again without a cursor."
+    ),
+    Code.UNKNOWN_CONNECTOR: Kind(
+        422, "There is no such connector", action="GET /v1/connectors lists them."
+    ),
+    Code.INVALID_CONFIG: Kind(
+        422, "The connector's configuration is not valid", action="Change what is named."
+    ),
+    Code.UNAUTHENTICATED: Kind(401, "Who are you?"),
+    Code.FOREIGN_ORIGIN: Kind(
+        403,
+        "Another site's page may not do this",
+        action="Use Headwater's own page, the command line or a program.",
+    ),
+    Code.NOT_FOUND: Kind(404, "There is no such thing", action="Check the id or the path."),
+    Code.METHOD_NOT_ALLOWED: Kind(
+        405, "This path does not take that method", action="Use a method named in Allow."
+    ),
+    Code.NOT_ACCEPTABLE: Kind(
+        406,
+        "None of the accepted types can be served",
+        action="Accept text/event-stream, application/x-ndjson or application/json.",
+    ),
+    Code.PAYLOAD_TOO_LARGE: Kind(413, "The body is too large", action="Send less at once."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Kind(
+        415, "The body's type is not taken", action="Send Content-Type: application/json."
+    ),
+    Code.FOREIGN_HOST: Kind(
+        421,
+        "This server does not answer for that host",
+        action="Use the address it listens on, such as http://127.0.0.1:8420.",
+    ),
+    Code.KEY_REUSED: Kind(
+        422,
+        "The Idempotency-Key was used for another request",
+        action="Use a new key for a new request.",
+    ),
+    Code.INTERNAL: Kind(
+        500,
+        "Something went wrong in Headwater",
+        retryable=True,
+        action="Try again; if it stays, look for the request id in the log.",
+    ),
+    Code.DATABASE_UNAVAILABLE: Kind(503, "The database does not answer", retryable=True),
+    Code.STREAM_UNAVAILABLE: Kind(503, "Redis does not answer", retryable=True),
+    Code.SETUP_INCOMPLETE: Kind(503, "This installation cannot serve yet", retryable=True),
+    Code.NOT_READY: Kind(503, "Headwater is not ready", retryable=True),
+    Code.REFUSED: Kind(400, "The request was refused"),
+}
+
+
+@dataclass(slots=True)
+class Problem(Exception):
+    """A no, raised anywhere below a route. ``more`` are extension members of the document."""
+
+    code: Code
+    detail: str
+    action: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        kind = KINDS[self.code]
+        status = self.status or kind.status
+        title = kind.title if self.status is None else HTTPStatus(status).phrase
+        return {
+            "type": f"urn:headwater:problem:{self.code}",
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            "code": self.code,
+            "retryable": kind.retryable,
+            "action": self.action or kind.action,
+            "request_id": request_id,
+            **self.more,
+        }
+
+    def response(self, request_id: str) -> JSONResponse:
+        document = self.document(request_id)
+        headers = {"Cache-Control": "no-store", **self.headers}
+        if document["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.setdefault("Retry-After", "2")
+        return JSONResponse(document, document["status"], headers, MEDIA_TYPE)

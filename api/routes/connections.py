@@ -1,0 +1,131 @@
+"""What can be connected, and what is."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import ValidationError
+
+from api.handlers import invalid_config
+from api.once import Answer, Key, once
+from api.pagination import Limit, PageCursor, cut
+from api.problems import Code, Problem
+from api.schemas import NO_NUL, ConnectionRequest, ConnectionView, ConnectorView, Page
+from api.services import Handed, Tenant
+from connectors import catalog
+from storage import connections, tenants
+from storage.connections import Connection
+from storage.database import Tx
+from storage.ids import ConnectionId, TenantId
+
+router = APIRouter(prefix="/v1", tags=["connections"])
+MASK = "***"
+
+
+@router.get("/connectors", operation_id="list_connectors", summary="What can be connected")
+async def kinds() -> Page[ConnectorView]:
+    return Page(
+        items=[
+            ConnectorView(
+                kind=spec.kind,
+                title=spec.title,
+                description=spec.description,
+                config_schema=spec.config.model_json_schema(),
+            )
+            for spec in catalog.specs().values()
+        ]
+    )
+
+
+@router.post(
+    "/connections",
+    operation_id="connect",
+    summary="Connect a source",
+    status_code=201,
+    response_model=ConnectionView,
+)
+async def connect(
+    wanted: ConnectionRequest, services: Handed, tenant: Tenant, request: Request, key: Key = None
+) -> Response:
+    """Connecting the same source again answers 200 with the connection that is there."""
+    config = _checked(wanted)
+
+    async def work(tx: Tx) -> Answer:
+        await tenants.ensure_local(tx)
+        connection, created = await connections.connect(
+            tx,
+            tenant,
+            owner=wanted.owner,
+            kind=wanted.kind,
+            title=wanted.title or _title(wanted.kind, config),
+            config=config,
+        )
+        headers = {"Location": f"/v1/connections/{connection.id}"}
+        return Answer(201 if created else 200, headers, shown(connection).model_dump(mode="json"))
+
+    return await once(services.database, tenant, request, key=key, body=wanted, work=work)
+
+
+@router.get("/connections", operation_id="list_connections", summary="What is connected")
+async def page(
+    services: Handed,
+    tenant: Tenant,
+    owner: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+) -> Page[ConnectionView]:
+    listing = f"connections:{tenant}:{owner}"
+    after = None if cursor is None else UUID(services.cursors.open(listing, cursor))
+    async with services.database.reading() as tx:
+        rows = await connections.page(
+            tx,
+            tenant,
+            owner=owner,
+            after=None if after is None else ConnectionId(after),
+            limit=limit + 1,
+        )
+    some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+    return Page(items=[shown(row) for row in some], next_cursor=next_cursor)
+
+
+@router.get("/connections/{connection_id}", operation_id="get_connection", summary="A connection")
+async def one(connection_id: UUID, services: Handed, tenant: Tenant) -> ConnectionView:
+    async with services.database.reading() as tx:
+        return shown(await found(tx, tenant, connection_id))
+
+
+async def found(tx: Tx, tenant: TenantId, connection_id: UUID) -> Connection:
+    connection = await connections.get(tx, tenant, ConnectionId(connection_id))
+    if connection is None:
+        raise Problem(Code.NOT_FOUND, f"There is no connection {connection_id}.")
+    return connection
+
+
+def shown(connection: Connection) -> ConnectionView:
+    spec = catalog.specs().get(connection.kind)
+    secrets = frozenset[str]() if spec is None else spec.secrets
+    config = {name: MASK if name in secrets else value for name, value in connection.config.items()}
+    return ConnectionView(
+        id=connection.id,
+        kind=connection.kind,
+        owner=connection.owner,
+        title=connection.title,
+        config=config,
+        created_at=connection.created_at,
+    )
+
+
+def _checked(wanted: ConnectionRequest) -> dict[str, Any]:
+    """The configuration as its connector understands it, with its defaults filled in."""
+    if wanted.kind not in catalog.specs():
+        raise Problem(Code.UNKNOWN_CONNECTOR, f"There is no connector named {wanted.kind!r}.")
+    try:
+        return catalog.parse(wanted.kind, wanted.config).model_dump(mode="json")
+    except ValidationError as error:
+        raise invalid_config(error) from None
+
+
+def _title(kind: str, config: dict[str, Any]) -> str:
+    """A name for what nobody named: the first thing the configuration says, else the kind."""
+    first = next((value for value in config.values() if isinstance(value, str) and value), kind)
+    return first.rstrip("/").rpartition("/")[2][:500] or first[:500]

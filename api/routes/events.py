@@ -1,0 +1,108 @@
+"""A run's events, as the client wants them: as they come, or what there is now."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+
+from api.accept import best
+from api.encoding import Format, described
+from api.problems import Code, Problem
+from api.resume import Place, catch_up
+from api.routes.runs import found
+from api.services import Handed, Services, Tenant
+from api.stream import EventStream
+from storage.errors import StreamUnavailable
+from storage.ids import RunId, Seq, TenantId
+
+router = APIRouter(prefix="/v1", tags=["runs"])
+JSON = "application/json"
+OFFERED = (Format.SSE.value, Format.NDJSON.value, JSON)
+HIGHEST = 2**63 - 1
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    operation_id="follow_run",
+    summary="What happens in a run, from any point",
+    response_class=Response,
+)
+async def events(
+    *,
+    run_id: UUID,
+    services: Handed,
+    tenant: Tenant,
+    accept: Annotated[str | None, Header(description="How the frames come")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The `seq` of the last event seen: go on after it")
+    ] = None,
+    cursor: Annotated[
+        str | None, Query(description="The same, where headers cannot be set")
+    ] = None,
+) -> Response:
+    """A snapshot, then what follows; with a cursor, what follows it, or a gap and a snapshot.
+
+    At the run's end the answer is 204. `docs/events.md` tells the frames.
+    """
+    media = best(accept, OFFERED)
+    if media is None:
+        raise Problem(Code.NOT_ACCEPTABLE, "Events come as one of three types.")
+    place = _place(last_event_id or cursor)
+    run = RunId(run_id)
+    await _check(services, tenant, run)
+    if place is not None and await _is_end(services, run, place):
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    if media == JSON:
+        return await _now(services, run, place)
+    return EventStream(services.hub, tenant, run, cursor=place, form=Format(media))
+
+
+async def _check(services: Services, tenant: TenantId, run: RunId) -> None:
+    """Raise unless there is such a run, asking the database only if nobody here listens to it."""
+    if services.hub.serves(tenant, run):
+        return
+    async with services.pictures.turn, services.database.reading() as tx:
+        await found(tx, tenant, run)
+
+
+async def _now(services: Services, run: RunId, cursor: Seq | None) -> Response:
+    """What follows the cursor, without waiting for more."""
+    place = Place(cursor)
+    frames: list[dict[str, Any]] = []
+    try:
+        async for frame in catch_up(services.pictures, run, place, away=services.hub.away):
+            kind, fields = described(frame)
+            frames.append({"type": kind, **fields})
+    except StreamUnavailable:
+        kept = await services.pictures.kept(run)
+        over = kept.ended_at is not None
+        frames = [{"type": "snapshot", "seq": kept.ended_at, "state": kept.state, "ended": over}]
+        place.take(kept.ended_at, ends=over)
+    body = {"frames": frames, "cursor": place.cursor, "ended": place.ended}
+    return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
+
+
+async def _is_end(services: Services, run: RunId, cursor: Seq) -> bool:
+    """Whether the reader has been told all there ever will be."""
+    if not services.hub.away:
+        try:
+            async with services.pictures.turn:
+                position = await services.log.position(run)
+        except StreamUnavailable:
+            pass
+        else:
+            return position is not None and position.ended and position.seq == cursor
+    return (await services.pictures.kept(run)).ended_at == cursor
+
+
+def _place(cursor: str | None) -> Seq | None:
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdigit()) or int(cursor[:20]) > HIGHEST:
+        raise Problem(
+            Code.INVALID_CURSOR,
+            "A cursor of events is the `seq` of one, a whole number.",
+            action="Send the id of the last event you saw, or none.",
+        )
+    return Seq(int(cursor))

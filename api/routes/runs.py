@@ -1,0 +1,211 @@
+"""Starting runs, and how they are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.once import Answer, Key, once
+from api.pagination import Limit, PageCursor, cut
+from api.preferences import applied, prefers
+from api.problems import Code, Problem
+from api.routes.connections import found as connection_found
+from api.schemas import (
+    CountsView,
+    FailureView,
+    IndexView,
+    Page,
+    ReaderView,
+    ReasonView,
+    ReceiptView,
+    RunView,
+    Started,
+)
+from api.services import Handed, Services, Tenant
+from storage import connections, receipts, runs
+from storage.database import Tx
+from storage.errors import StreamUnavailable
+from storage.events import RunStatus, State
+from storage.ids import ConnectionId, RunId, Seq, TenantId
+from storage.runs import Run
+
+router = APIRouter(prefix="/v1", tags=["runs"])
+log = structlog.get_logger()
+WORKFLOW = "ingest"
+NO_STORE = "private, no-store"
+
+
+@router.post(
+    "/connections/{connection_id}/runs",
+    operation_id="start_run",
+    summary="Ingest a connection, or join the run that is at it",
+    status_code=202,
+    response_model=Started,
+)
+async def start(
+    *,
+    connection_id: UUID,
+    services: Handed,
+    tenant: Tenant,
+    request: Request,
+    key: Key = None,
+    prefer: Annotated[str | None, Header(description="`return=minimal` for no body")] = None,
+) -> Response:
+    started: list[RunId] = []
+
+    async def work(tx: Tx) -> Answer:
+        connection = await connection_found(tx, tenant, connection_id)
+        run, created = await runs.request(
+            tx, tenant, connection=connection, workflow=WORKFLOW, input={}
+        )
+        log.info("run.requested", run_id=str(run.id), created=created)
+        started.append(run.id)
+        return _accepted(run, title=connection.title)
+
+    response = await once(services.database, tenant, request, key=key, body=None, work=work)
+    if started:
+        await _tell(services, started[0])
+    return applied(response, prefers(prefer))
+
+
+@router.get("/runs", operation_id="list_runs", summary="Runs, the newest first")
+async def page(
+    *,
+    services: Handed,
+    tenant: Tenant,
+    connection_id: UUID | None = None,
+    status: RunStatus | None = None,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+) -> Page[RunView]:
+    """As SQL has them. What changes by the second (stages, rate, ETA) is in the run itself."""
+    listing = f"runs:{tenant}:{connection_id}:{status}"
+    after = None if cursor is None else RunId(UUID(services.cursors.open(listing, cursor)))
+    async with services.database.reading() as tx:
+        rows = await runs.page(
+            tx,
+            tenant,
+            connection=None if connection_id is None else ConnectionId(connection_id),
+            status=status,
+            after=after,
+            limit=limit + 1,
+        )
+        titles = await _titles(tx, tenant, rows)
+    some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+    items = [_view(row, _title(row, titles)) for row in some]
+    return Page(items=items, next_cursor=next_cursor)
+
+
+@router.get(
+    "/runs/{run_id}", operation_id="get_run", summary="A run as it is now", response_model=RunView
+)
+async def one(
+    run_id: UUID,
+    services: Handed,
+    tenant: Tenant,
+    if_none_match: Annotated[str | None, Header(description="An ETag: 304 while it holds")] = None,
+) -> Response:
+    async with services.database.reading() as tx:
+        run = await found(tx, tenant, run_id)
+    state, seq, tag = await _now(services, run)
+    headers = {"ETag": tag, "Cache-Control": NO_STORE}
+    if tag in {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}:
+        return Response(status_code=304, headers=headers)
+    return JSONResponse({**state, "seq": seq}, headers=headers)
+
+
+@router.get("/runs/{run_id}/receipt", operation_id="get_receipt", summary="What a run came to")
+async def receipt(run_id: UUID, services: Handed, tenant: Tenant) -> ReceiptView:
+    """Also of a run that goes on: then it says how far it has come."""
+    async with services.database.reading() as tx:
+        made = await receipts.receipt(tx, tenant, RunId(run_id))
+        if made is None:
+            raise _missing(run_id)
+        titles = await _titles(tx, tenant, [made.run])
+    return ReceiptView(
+        run_id=run_id,
+        connection_id=made.run.connection,
+        title=_title(made.run, titles),
+        status=made.status,
+        reason=None if made.run.reason is None else ReasonView(**made.run.reason),
+        seconds=made.seconds,
+        counts=CountsView(**made.counts.to_json()),
+        adds_up=made.adds_up,
+        index=IndexView(artifacts=made.index.artifacts, chunks=made.index.chunks),
+        failures=[FailureView.model_validate(each) for each in made.failures],
+        reader=None if made.reader is None else ReaderView(**made.reader),
+    )
+
+
+async def found(tx: Tx, tenant: TenantId, run_id: UUID) -> Run:
+    run = await runs.get(tx, tenant, RunId(run_id))
+    if run is None:
+        raise _missing(run_id)
+    return run
+
+
+async def _now(services: Services, run: Run) -> tuple[State, Seq | None, str]:
+    """The run's state, its seq and its ETag; from SQL while Redis is away."""
+    if not services.hub.away:
+        try:
+            live = await services.pictures.live(run.id)
+        except StreamUnavailable:
+            pass
+        else:
+            return live.state, live.as_of, f'"r-{live.as_of}"'
+    kept = await services.pictures.kept(run.id)
+    return kept.state, kept.ended_at, f'"k-{kept.milestones}-{run.seq}"'
+
+
+async def _tell(services: Services, run_id: RunId) -> None:
+    """The run is committed: whoever cannot be told now, finds it in SQL."""
+    try:
+        await services.relay.publish(run_id)
+    except StreamUnavailable as error:
+        log.warning("run.unpublished", run_id=str(run_id), cause=str(error))
+    await services.wakeup.ring()
+
+
+def _accepted(run: Run, *, title: str) -> Answer:
+    path = f"/v1/runs/{run.id}"
+    body = Started(run=_view(run, title), events_url=f"{path}/events", cursor=0)
+    headers = {"Location": path, "Retry-After": "1"}
+    return Answer(202, headers, body.model_dump(mode="json"))
+
+
+def _view(run: Run, title: str) -> RunView:
+    return RunView.model_validate(
+        {
+            "id": run.id,
+            "connection_id": run.connection,
+            "workflow": run.workflow,
+            "title": title,
+            "status": run.status,
+            "reason": run.reason,
+            "attempt": run.attempt,
+            "created_at": run.created_at,
+            "started_at": run.started_at,
+            "first_queryable_at": run.first_queryable_at,
+            "finished_at": run.finished_at,
+            "counts": run.counts.to_json(),
+        }
+    )
+
+
+async def _titles(tx: Tx, tenant: TenantId, rows: Sequence[Run]) -> Mapping[ConnectionId, str]:
+    known: dict[ConnectionId, str] = {}
+    for connection_id in {row.connection for row in rows if row.connection is not None}:
+        connection = await connections.get(tx, tenant, connection_id)
+        known[connection_id] = "" if connection is None else connection.title
+    return known
+
+
+def _title(run: Run, titles: Mapping[ConnectionId, str]) -> str:
+    return "" if run.connection is None else titles.get(run.connection, "")
+
+
+def _missing(run_id: UUID) -> Problem:
+    return Problem(Code.NOT_FOUND, f"There is no run {run_id}.")

@@ -1,0 +1,119 @@
+"""What the routes are handed, opened once a process."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.hub import Hub
+from api.listening import Manner
+from api.pagination import Cursors, keep_key
+from api.pictures import Pictures
+from storage.database import Database, open_database
+from storage.embedding import StaticEmbedder
+from storage.errors import SetupError
+from storage.events import EventLog
+from storage.ids import LOCAL_TENANT, TenantId
+from storage.relay import Relay
+from storage.search import Searcher
+from storage.settings import StorageSettings
+from storage.streams.connect import open_redis
+from storage.streams.redis import RedisEventLog
+from storage.wakeup import RedisWakeup, Wakeup
+
+KEY_FILE = ".cursor-key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    database: Database
+    log: EventLog
+    relay: Relay
+    wakeup: Wakeup
+    searcher: Searcher
+    pictures: Pictures
+    hub: Hub
+    cursors: Cursors
+
+
+@asynccontextmanager
+async def open_services(
+    *,
+    database: Database,
+    log: EventLog,
+    wakeup: Wakeup,
+    searcher: Searcher,
+    cursors: Cursors,
+    manner: Manner | None = None,
+) -> AsyncGenerator[Services]:
+    """Everything wired together, with the one reader of streams running."""
+    relay = Relay(database, log)
+    pictures = Pictures(database, log, relay)
+    hub = Hub(pictures, manner or Manner())
+    reader = asyncio.create_task(hub.run(), name="hub")
+    try:
+        yield Services(
+            database=database,
+            log=log,
+            relay=relay,
+            wakeup=wakeup,
+            searcher=searcher,
+            pictures=pictures,
+            hub=hub,
+            cursors=cursors,
+        )
+    finally:
+        hub.close("shutdown")
+        reader.cancel()
+        await asyncio.wait({reader})
+
+
+@asynccontextmanager
+async def from_settings(settings: StorageSettings) -> AsyncGenerator[Services]:
+    """As the environment says. Nothing has to answer yet: ``/readyz`` tells what does not."""
+    if settings.redis_url is None:
+        raise SetupError(
+            "HEADWATER_REDIS_URL is not set.",
+            action="Start everything with `headwater up`, or set it to your Redis.",
+        )
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.sql_url()))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url.get_secret_value()))
+        services = open_services(
+            database=database,
+            log=RedisEventLog(redis),
+            wakeup=RedisWakeup(redis),
+            searcher=Searcher(StaticEmbedder()),
+            cursors=Cursors(_key(settings.data_dir.expanduser())),
+        )
+        yield await stack.enter_async_context(services)
+
+
+def _key(folder: Path) -> bytes:
+    try:
+        return keep_key(folder / KEY_FILE)
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise SetupError(
+            f"Data directory {folder} cannot be used: {reason}.",
+            action="Set HEADWATER_DATA_DIR to a directory that this user can write to.",
+        ) from error
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _tenant() -> TenantId:
+    """Who asks. In one-machine mode there is one tenant; with keys it will be the key's."""
+    return LOCAL_TENANT
+
+
+Handed = Annotated[Services, Depends(_services)]
+Tenant = Annotated[TenantId, Depends(_tenant)]

@@ -1,0 +1,36 @@
+"""How the api serves, as the environment says it."""
+
+import ipaddress
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.errors import SetupError
+
+
+class ApiSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8420, ge=0, le=65535)
+
+    @model_validator(mode="after")
+    def _stay_on_this_machine(self) -> Self:
+        """Nobody is asked for a key yet, so nobody else may reach the server."""
+        if not _is_loopback(self.host):
+            raise SetupError(
+                f"HEADWATER_HOST is {self.host}, which other machines could reach, "
+                "and this version of Headwater asks nobody for a key.",
+                action="Set HEADWATER_HOST to 127.0.0.1, ::1 or localhost.",
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
