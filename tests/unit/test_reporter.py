@@ -31,9 +31,11 @@ class Flaky(MemoryEventLog):
     """A log whose server can be away."""
 
     away: bool = field(default=False)
+    refused: int = field(default=0)
 
     async def append(self, run: RunId, event: Event, *, milestone: int | None = None) -> Seq:
         if self.away:
+            self.refused += 1
             raise StreamUnavailable("away")
         return await MemoryEventLog.append(self, run, event, milestone=milestone)
 
@@ -44,9 +46,13 @@ def log() -> Flaky:
 
 
 @pytest.fixture
-async def run(database: Database, connection: Connection) -> Run:
+async def run(database: Database, connection: Connection, log: Flaky) -> Run:
     async with database.transaction() as tx:
-        await runs.request(tx, LOCAL_TENANT, connection=connection, workflow="ingest", input={})
+        asked, _ = await runs.request(
+            tx, LOCAL_TENANT, connection=connection, workflow="ingest", input={}
+        )
+    await Relay(database, log).publish(asked.id)
+    async with database.transaction() as tx:
         [run] = await runs.claim(tx, worker="tester", lease=timedelta(seconds=15), limit=1)
     return run
 
@@ -113,6 +119,7 @@ async def test_what_was_committed_while_the_stream_was_away_is_told_when_it_is_b
         log.away = True
         await milestone(database, reporter, EventKind.QUERYABLE)
         reporter.progress.activity = "Still at it"
+        await wait_until(lambda: log.refused > 0)
         log.away = False
         await shown(log, run, "Still at it")
         events = (await log.since(run.id, Seq(0))).events
@@ -125,7 +132,7 @@ async def test_a_lost_stream_is_begun_again(database: Database, log: Flaky, run:
     async with reporting(database, log, run) as reporter:
         await milestone(database, reporter, EventKind.STARTED)
         await wait_until(lambda: reporter.seq >= 2)
-        log.lose()
+        log.lose(run.id)
         reporter.progress.activity = "Still at it"
         reporter.moved()
         await shown(log, run, "Still at it")

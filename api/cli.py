@@ -1,0 +1,173 @@
+"""The command line, as far as one sees it: names, options, help.
+
+What a command does is in the module of its name in ``api.commands``, imported when the command is
+asked for: ``headwater --help`` answers at once, and no command pays for what another one needs.
+"""
+
+import importlib
+import os
+from importlib.metadata import version
+from typing import Annotated, NoReturn
+
+import typer
+
+EXIT_CODES = """
+Exit codes: 0 done; 1 the run or the command failed; 2 wrong usage, such as a path that does not
+exist; 3 done, but some artifacts failed; 4 cannot run here (port, data directory, a server);
+130 interrupted.
+"""
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and so secrets
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    app()
+
+
+def _uncoloured(value: bool) -> None:  # noqa: FBT001  # typer calls it with the flag
+    if value:
+        os.environ["NO_COLOR"] = "1"  # understood by everything that colours, children included
+
+
+def _version(value: bool) -> None:  # noqa: FBT001  # typer calls it with the flag
+    if value:
+        typer.echo(f"headwater {version('headwater')}")
+        raise typer.Exit
+
+
+NoColor = Annotated[
+    bool, typer.Option("--no-color", callback=_uncoloured, is_eager=True, help="No colours.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+]
+
+
+@app.callback()
+def headwater(*, version: Version = False, _no_color: NoColor = False) -> None:
+    """Turn a repository, a folder or an account into context that can be searched.
+
+    \b
+      headwater ingest .                          ingest this folder while you watch
+      headwater search "where are retries done"   ask
+      headwater up                                keep everything running, with a web page
+
+    Everything is kept in HEADWATER_DATA_DIR. `headwater doctor` tells what is set up and how.
+    """  # noqa: D301  # \b keeps the lines of a block as they are
+
+
+@app.command(epilog=EXIT_CODES)
+def up(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="HEADWATER_PORT", min=0, max=65535, help="0 takes a free one.")
+    ] = 8420,
+    _no_color: NoColor = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C.
+
+    That is the api with its web page, a worker, Redis and a Prefect server. HEADWATER_REDIS_URL,
+    HEADWATER_DATABASE_URL and PREFECT_API_URL each replace one part by a server of yours. One
+    Ctrl-C stops in order and loses nothing; a second one ends at once.
+
+    \b
+      headwater up
+      headwater up --port 9000
+    """  # noqa: D301
+    _do("up", host=host, port=port)
+
+
+@app.command(epilog=EXIT_CODES)
+def ingest(
+    source: Annotated[str, typer.Argument(help="A folder or git repository on this machine.")],
+    *,
+    owner: Annotated[str, typer.Option(help="Whose it is: a name of your choosing.")] = "local",
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only ask for it; needs a running `headwater up`.")
+    ] = False,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Ingest a source while you watch.
+
+    What did not change since last time costs nothing. Uses the Headwater that runs on this data
+    directory or at HEADWATER_API_URL; when there is none, starts one for as long as it takes.
+
+    \b
+      headwater ingest .
+      headwater ingest ~/notes --owner ada
+      headwater ingest . --json | jq -c .counts
+    """  # noqa: D301
+    _do("ingest", source=source, owner=owner, detach=detach, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def watch(
+    run: Annotated[str, typer.Argument(help="The run's id; `headwater runs` lists them.")],
+    *,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Watch a run to its end.
+
+    Ctrl-C stops watching, not the run.
+
+    \b
+      headwater watch 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1
+    """  # noqa: D301
+    _do("watch", run_id=run, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def runs(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """List the runs, newest first."""
+    _do("runs", limit=limit, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def search(
+    query: Annotated[str, typer.Argument(help="A question or some words.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="How many hits.")] = 5,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Search everything that was ingested.
+
+    Nothing needs to run for it.
+
+    \b
+      headwater search "where is the next sequence number given"
+      headwater search retries --limit 1 --json
+    """  # noqa: D301
+    _do("search", query=query, limit=limit, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def doctor(*, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Check this installation; say what to do."""
+    _do("doctor", as_json=as_json)
+
+
+def _do(command: str, **options: object) -> NoReturn:
+    module = importlib.import_module(f"api.commands.{command}")
+    ending = importlib.import_module("api.commands.ending")
+    raise typer.Exit(ending.finish(module.run, options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""``headwater up``: everything on this machine, until it is told to stop."""
+
+import asyncio
+import os
+import time
+from functools import partial
+
+from rich.console import Console
+from rich.text import Text
+
+from api.attaching import StackSettings, headwater_version
+from api.commands.ending import ExitCode, messages
+from api.commands.interrupts import interrupts
+from api.parts import require_free
+from api.settings import ApiSettings
+from api.stack import Stack
+from storage.datadir import DataDirectory, hold
+
+
+def run(*, host: str, port: int) -> int:
+    place = ApiSettings(host=host, port=port)
+    settings = StackSettings()
+    with hold(settings.home, headwater_version()) as directory:
+        require_free(place.host, place.port)
+        return asyncio.run(_up(settings, directory, place))
+
+
+async def _up(settings: StackSettings, directory: DataDirectory, place: ApiSettings) -> ExitCode:
+    say = partial(_say, messages())
+    stack = Stack(
+        settings, directory, environment=os.environ, host=place.host, port=place.port, tell=say
+    )
+    say(f"Headwater {headwater_version()}. Data in {settings.home}, logs in its folder logs.")
+    with interrupts(again=stack.kill) as asked:
+        try:
+            await _serve(stack, say)
+        except asyncio.CancelledError:
+            say("Stopping; runs are handed over and nothing is lost. Ctrl-C again ends at once.")
+        finally:
+            await stack.close()
+        if asked.count > 1:
+            return ExitCode.INTERRUPTED
+    say("Stopped.")
+    return ExitCode.DONE
+
+
+async def _serve(stack: Stack, say: "partial[None]") -> None:
+    began = time.monotonic()
+    await stack.start()
+    say(f"Open {stack.url} (answering after {time.monotonic() - began:.1f} s).")
+    say("Prefect is starting; a run that is asked for now begins when it is ready.")
+    await stack.ready()
+    say(f"Everything is ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it.")
+    await stack.failed()
+
+
+def _say(console: Console, sentence: str) -> None:
+    console.print(Text(sentence), soft_wrap=True)

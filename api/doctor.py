@@ -1,0 +1,147 @@
+"""What this installation needs, what of it is well, and what to do about the rest."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+
+import httpx
+
+from api.attaching import StackSettings
+from storage import datadir, schema
+from storage.database import open_database
+from storage.errors import StorageError
+from storage.servers import find_server
+from storage.settings import DATABASE_FILE
+from storage.streams.traits import traits
+
+OLDEST_PYTHON = (3, 11)
+OLDEST_GIT = (2, 20)
+LOW_BYTES = 5_000_000_000
+TOO_LOW_BYTES = 500_000_000
+
+
+class Grade(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that Headwater needs. ``action`` says what to do when it is not well."""
+
+    name: str
+    grade: Grade
+    detail: str
+    action: str | None = None
+
+
+async def examine(settings: StackSettings) -> AsyncIterator[Check]:
+    """Look at one thing after the other; nothing has to run for it."""
+    yield _python()
+    yield _git()
+    for look in CHECKS:
+        try:
+            yield await look(settings)
+        except StorageError as error:
+            yield Check(look.__name__.strip("_"), Grade.FAIL, str(error), error.action)
+
+
+async def _data(settings: StackSettings) -> Check:
+    """Held for a moment where nobody holds it: that it could be is what counts."""
+    instance = datadir.running(settings.home)
+    if instance is not None:
+        at = instance.api_url or "starting"
+        return Check("data", Grade.OK, f"{settings.home}, in use: {at} (process {instance.pid})")
+    with datadir.hold(settings.home, version("headwater")):
+        return Check("data", Grade.OK, f"{settings.home}, nothing is running")
+
+
+async def _disk(settings: StackSettings) -> Check:
+    place = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1e9:,.1f} GB free at {place}"
+    if free < TOO_LOW_BYTES:
+        return Check("disk", Grade.FAIL, detail, "Free some space, or set HEADWATER_DATA_DIR.")
+    if free < LOW_BYTES:
+        return Check("disk", Grade.WARN, detail, "A large source may not fit.")
+    return Check("disk", Grade.OK, detail)
+
+
+async def _database(settings: StackSettings) -> Check:
+    file = settings.home / DATABASE_FILE
+    if settings.database_url is None and not file.exists():
+        return Check("database", Grade.OK, f"SQLite, made at the first start as {file}")
+    async with open_database(settings.sql_url()) as database:
+        await schema.check(database)
+        kind = "SQLite" if database.dialect == "sqlite" else "PostgreSQL"
+        return Check("database", Grade.OK, f"{kind} at {database.place}, schema {schema.head()}")
+
+
+async def _redis(settings: StackSettings) -> Check:
+    if settings.redis_url is None:
+        server = find_server()
+        return Check("redis", Grade.OK, f"embedded: {server.program} {server.version}")
+    its = await traits(settings.redis_url.get_secret_value())
+    kept = "append-only" if its.append_only else "not append-only"
+    detail = f"{its.version} at HEADWATER_REDIS_URL, {kept}, {its.eviction}"
+    if its.evicts_streams:
+        action = "Set its maxmemory-policy to noeviction: evicting tears holes into live views."
+        return Check("redis", Grade.WARN, detail, action)
+    if not its.append_only:
+        action = "Set appendonly to yes, or live views begin anew when it restarts."
+        return Check("redis", Grade.WARN, detail, action)
+    return Check("redis", Grade.OK, detail)
+
+
+async def _prefect(settings: StackSettings) -> Check:
+    if settings.prefect_api_url is None:
+        return Check("prefect", Grade.OK, f"embedded: {version('prefect')}")
+    action = "Check that the Prefect server runs and that PREFECT_API_URL is right."
+    url = settings.prefect_api_url.get_secret_value().rstrip("/")
+    try:
+        async with httpx.AsyncClient(timeout=5.0) as http:
+            answer = await http.get(f"{url}/health")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        said = f"PREFECT_API_URL does not answer: {type(error).__name__}"
+        return Check("prefect", Grade.FAIL, said, action)
+    if not answer.is_success:
+        said = f"PREFECT_API_URL answers with status {answer.status_code}"
+        return Check("prefect", Grade.FAIL, said, action)
+    return Check("prefect", Grade.OK, "the server at PREFECT_API_URL answers")
+
+
+CHECKS: tuple[Callable[[StackSettings], Awaitable[Check]], ...] = (
+    _data,
+    _disk,
+    _database,
+    _redis,
+    _prefect,
+)
+
+
+def _python() -> Check:
+    have = sys.version_info
+    detail = f"{have.major}.{have.minor}.{have.micro}, Headwater {version('headwater')}"
+    if have < OLDEST_PYTHON:
+        return Check("python", Grade.FAIL, detail, "Install Python 3.11 or newer.")
+    return Check("python", Grade.OK, detail)
+
+
+def _git() -> Check:
+    program = shutil.which("git")
+    action = "Install git: without it no git repository can be ingested."
+    if program is None:
+        return Check("git", Grade.WARN, "not found", action)
+    try:
+        asked = [program, "--version"]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603  # the user's git
+    except (OSError, subprocess.SubprocessError):
+        return Check("git", Grade.WARN, f"{program} does not work", action)
+    return Check(
+        "git", Grade.OK, f"{said.stdout.strip().removeprefix('git version ')} at {program}"
+    )

@@ -1,0 +1,178 @@
+"""A run in plain words, for people at a terminal. No I/O, no colours."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from api.schemas import CountsView, EtaView, HitView, ReceiptView, RunView, StageView
+
+BEFORE_FIRST_STAGE = "Waiting for a worker."
+MINUTE = 60
+HOUR = 60 * MINUTE
+SAMPLE = 5
+
+
+def clean(text: str) -> str:
+    """Text of a source, safe to print: a file name may hold newlines and terminal commands."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def headline(run: RunView) -> str:
+    """What the run is doing, or why it is not."""
+    if run.reason is not None and run.status in {"waiting", "paused", "failed", "cancelled"}:
+        parts = (run.reason.message or run.reason.code, run.reason.action)
+        return clean(" ".join(part for part in parts if part))
+    if run.activity:
+        return clean(run.activity)
+    return BEFORE_FIRST_STAGE if run.status == "queued" else ""
+
+
+def stage_count(stage: StageView) -> str:
+    if stage.status == "pending":
+        return ""
+    if stage.total is None:
+        return f"{stage.done:,}"
+    if stage.final or stage.status == "done":
+        return f"{stage.done:,} of {stage.total:,}"
+    return f"{stage.done:,} of at least {stage.total:,}"
+
+
+def outcomes(counts: CountsView) -> str:
+    """What became of the artifacts so far; what did not happen is not mentioned."""
+    skipped, failed = sum(counts.skipped.values()), sum(counts.failed.values())
+    parts = (
+        f"{counts.processed:,} processed",
+        f"{counts.unchanged:,} unchanged" if counts.unchanged else "",
+        f"{skipped:,} skipped ({reasons(counts.skipped)})" if skipped else "",
+        f"{failed:,} failed ({reasons(counts.failed)})" if failed else "",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def pace(run: RunView) -> str:
+    """How fast it goes, how long it may take, and what can be searched already."""
+    parts = (
+        speed(run.rate) if run.rate else "",
+        remaining(run.eta) if run.eta else "",
+        f"{run.searchable:,} searchable" if run.searchable else "",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def reasons(numbers: Mapping[str, int]) -> str:
+    """Most frequent first."""
+    ranked = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{number:,} {clean(reason).replace('_', ' ')}" for reason, number in ranked)
+
+
+def speed(a_second: float) -> str:
+    if a_second >= 1:
+        return f"{a_second:,.0f}/s"
+    return f"{a_second * MINUTE:,.0f}/min"
+
+
+def remaining(eta: EtaView) -> str:
+    low, high = eta.low_seconds, eta.high_seconds
+    if high < MINUTE:
+        return f"about {_range(low, high)} s left"
+    if high < HOUR:
+        return f"about {_range(low / MINUTE, high / MINUTE)} min left"
+    return f"about {_range(low / HOUR, high / HOUR)} h left"
+
+
+def duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{seconds:.1f} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+def clock(span: timedelta) -> str:
+    minutes, seconds = divmod(max(0, int(span.total_seconds())), MINUTE)
+    hours, minutes = divmod(minutes, MINUTE)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def receipt(it: ReceiptView) -> list[str]:
+    """The receipt as lines: found = processed + unchanged + skipped + failed."""
+    counts = it.counts
+    skipped, failed = sum(counts.skipped.values()), sum(counts.failed.values())
+    rows = (
+        ("found", counts.found, ""),
+        ("processed", counts.processed, _made(counts)),
+        ("unchanged", counts.unchanged, ""),
+        ("skipped", skipped, reasons(counts.skipped)),
+        ("failed", failed, reasons(counts.failed)),
+        ("deleted", counts.deleted, "gone from the source" if counts.deleted else ""),
+    )
+    width = max(len(f"{number:,}") for _, number, _ in rows)
+    lines = [_ending(it), ""]
+    lines += [f"  {name:<10} {number:>{width},}  {note}".rstrip() for name, number, note in rows]
+    if not it.adds_up:
+        lines.append("  These numbers do not add up yet: not everything found has an outcome.")
+    lines += [
+        "",
+        f"  {it.index.artifacts:,} artifacts can be searched, in {it.index.chunks:,} chunks.",
+    ]
+    if it.reader is not None and it.reader.note:
+        lines.append(f"  {clean(it.reader.note)}")
+    return lines + _failures(it)
+
+
+def hit(it: HitView) -> list[str]:
+    """``path:first-last``, as editors and terminals make it clickable, and what is there."""
+    place = f"{clean(it.path or it.url or it.title)}:{it.start_line}-{it.end_line}"
+    symbol = f"  {clean(it.symbol)}" if it.symbol else ""
+    snippet = [f"    {clean(line)}".rstrip() for line in _lines(it.snippet)]
+    return [f"{place}{symbol}", *snippet]
+
+
+def _lines(snippet: str) -> list[str]:
+    return snippet.strip("\n").expandtabs(4).split("\n")
+
+
+def _range(low: float, high: float) -> str:
+    least, most = max(1, round(low)), max(1, round(high))
+    return f"{most}" if least >= most else f"{least}-{most}"
+
+
+def _made(counts: CountsView) -> str:
+    return f"{counts.chunks:,} chunks, {counts.tokens:,} tokens" if counts.chunks else ""
+
+
+def _ending(it: ReceiptView) -> str:
+    title = clean(it.title) or str(it.run_id)
+    took = f" in {duration(it.seconds)}" if it.seconds is not None else ""
+    failed = sum(it.counts.failed.values())
+    match it.status:
+        case "succeeded":
+            return f"{title} is ready{took}."
+        case "succeeded_with_failures":
+            return f"{title} is ready{took}, except for {failed:,} that failed."
+        case "failed" | "cancelled":
+            why = f": {clean(it.reason.message)}" if it.reason and it.reason.message else "."
+            action = f" {clean(it.reason.action)}" if it.reason and it.reason.action else ""
+            return f"{title}: the run {_past(it.status)}{took}{why}{action}"
+        case _:
+            return f"{title}: the run is {it.status}."
+
+
+def _past(status: str) -> str:
+    return "failed" if status == "failed" else "was cancelled"
+
+
+def _failures(it: ReceiptView) -> list[str]:
+    if not it.failures:
+        return []
+    shown = it.failures[:SAMPLE]
+    lines = ["", "  Failed:"]
+    for failure in shown:
+        lines.append(f"    {clean(failure.title)}: {clean(failure.detail or failure.failure)}")
+        if failure.action:
+            lines.append(f"      {clean(failure.action)}")
+    more = sum(it.counts.failed.values()) - len(shown)
+    return lines + ([f"    and {more:,} more"] if more > 0 else [])
