@@ -8,8 +8,23 @@ from fastapi import FastAPI
 from api import handlers
 from api.document import describe
 from api.edge import LOOPBACK, Edge
-from api.routes import artifacts, connections, console, events, health, runs, search
+from api.routes import (
+    artifacts,
+    connections,
+    console,
+    deployment,
+    events,
+    health,
+    runs,
+    search,
+    wishes,
+)
 from api.services import Services
+
+ROOMS = (
+    *(connections, runs, wishes, events, artifacts, search),
+    *(deployment, health, console),
+)
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
 
@@ -33,7 +48,7 @@ def create_app(opener: Opener, *, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
     )
     app.add_middleware(Edge, hosts=hosts)
     handlers.install(app)
-    for room in (connections, runs, events, artifacts, search, health, console):
+    for room in ROOMS:
         app.include_router(room.router)
     describe(app)
     return app

@@ -46,6 +46,9 @@ NoColor = Annotated[
     bool, typer.Option("--no-color", callback=_uncoloured, is_eager=True, help="No colours.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+Run = Annotated[str, typer.Argument(help="The run's id; `headwater runs` lists them.")]
+Fleet = Annotated[str, typer.Argument(help="A version, as HEADWATER_VERSION of its workers.")]
+Force = Annotated[bool, typer.Option("--force", help="Also if no worker of it is alive.")]
 Version = Annotated[
     bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
 ]
@@ -112,7 +115,7 @@ def ingest(
 
 @app.command(epilog=EXIT_CODES)
 def watch(
-    run: Annotated[str, typer.Argument(help="The run's id; `headwater runs` lists them.")],
+    run: Run,
     *,
     as_json: Json = False,
     _no_color: NoColor = False,
@@ -124,7 +127,40 @@ def watch(
     \b
       headwater watch 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1
     """  # noqa: D301
-    _do("watch", run_id=run, as_json=as_json)
+    _do("watch", run=run, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def cancel(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Stop a run for good.
+
+    What was indexed is kept, and can be searched. Its worker stops at the next step.
+    """
+    _do("wishes", ask="cancel", run=run, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def pause(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Stop a run until it is resumed."""
+    _do("wishes", ask="pause", run=run, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def resume(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Go on with a paused run, from where it was."""
+    _do("wishes", ask="resume", run=run, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def retry(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Try again what failed in a run, in a new run.
+
+    Only what is failed is fetched again. Prints the new run's id.
+
+    \b
+      headwater watch "$(headwater retry 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1)"
+    """  # noqa: D301
+    _do("wishes", ask="retry", run=run, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -161,6 +197,51 @@ def search(
 def doctor(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     """Check this installation; say what to do."""
     _do("doctor", as_json=as_json)
+
+
+deploy = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
+app.add_typer(deploy, name="deploy", help="Say which version of the workers gets the runs.")
+
+
+@deploy.command(epilog=EXIT_CODES)
+def activate(
+    version: Fleet, *, force: Force = False, as_json: Json = False, _no_color: NoColor = False
+) -> None:
+    """Give every run to a version. It ends a ramp.
+
+    Runs under way move at their next checkpoint; the workers of other versions drain. Going back
+    is activating the version before.
+
+    \b
+      headwater deploy activate 1.5.0
+    """  # noqa: D301
+    _do("deploy", version=version, percent=None, force=force, as_json=as_json)
+
+
+@deploy.command(epilog=EXIT_CODES)
+def ramp(
+    version: Fleet,
+    percent: Annotated[int, typer.Argument(min=0, max=100, help="Of the runs; 0 takes it back.")],
+    *,
+    force: Force = False,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Give a share of the runs to a version.
+
+    \b
+      headwater deploy ramp 1.5.0 10
+    """  # noqa: D301
+    _do("deploy", version=version, percent=percent, force=force, as_json=as_json)
+
+
+@deploy.command(epilog=EXIT_CODES)
+def status(*, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Show the versions, their workers and their runs.
+
+    A version that is drained holds no run: its workers may be stopped.
+    """
+    _do("deploy", version=None, percent=None, force=False, as_json=as_json)
 
 
 def _do(command: str, **options: object) -> NoReturn:

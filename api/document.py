@@ -22,6 +22,11 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "readyz": (Code.NOT_READY,),
+    "cancel_run": (Code.RUN_ENDED,),
+    "pause_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
+    "resume_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
+    "retry_failed": (Code.RUN_UNFINISHED, Code.NOTHING_FAILED),
+    "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
 ASKS_NOBODY = frozenset({"livez", "readyz", "list_connectors"})
 PROBLEM: Document = {
@@ -107,7 +112,7 @@ def _tell_answers(operation: Document) -> None:
         case "connect":
             there = {**operation["responses"]["201"], "description": "It was connected already"}
             operation["responses"]["200"] = there
-        case "start_run":
+        case "start_run" | "cancel_run" | "pause_run" | "resume_run" | "retry_failed":
             headers = {"Location": "The run", "Retry-After": "When to look first, in seconds"}
             operation["responses"]["202"]["headers"] = {
                 name: {"description": text, "schema": {"type": "string"}}

@@ -39,6 +39,7 @@ RUN = {
     "title": "notes",
     "status": "running",
     "reason": None,
+    "wish": None,
     "attempt": 1,
     "created_at": AT,
     "started_at": AT,
@@ -142,12 +143,32 @@ STARTED = {
     "cursor": 0,
 }
 
+DEPLOYMENT = {
+    "active": "1.4.0",
+    "ramp": {"version": "1.5.0", "percent": 10},
+    "versions": [
+        {"version": "1.3.2", "role": "drained", "workers": 2, "held": 0, "queued": 0},
+        {"version": "1.4.0", "role": "active", "workers": 4, "held": 9, "queued": 3},
+        {"version": "1.5.0", "role": "ramping", "workers": 1, "held": 1, "queued": 0},
+    ],
+    "history": [
+        {"at": AT, "active": "1.4.0", "ramp": None},
+        {"at": AT, "active": "1.4.0", "ramp": {"version": "1.5.0", "percent": 10}},
+    ],
+}
+
 ANSWERS: Mapping[str, Any] = {
     "list_connectors": {"items": [CONNECTOR], "next_cursor": None},
     "connect": CONNECTION,
     "list_connections": {"items": [CONNECTION], "next_cursor": None},
     "get_connection": CONNECTION,
     "start_run": STARTED,
+    "cancel_run": {**RUN, "wish": "cancel"},
+    "pause_run": {**RUN, "wish": "pause"},
+    "resume_run": {**RUN, "status": "queued"},
+    "retry_failed": STARTED,
+    "get_deployment": DEPLOYMENT,
+    "deploy": DEPLOYMENT,
     "list_runs": {"items": [RUN], "next_cursor": "c2lnbmVk"},
     "get_run": RUN,
     "get_receipt": RECEIPT,

@@ -1,6 +1,6 @@
 """What went wrong below the routes, as problems."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api.problems import Code, Problem
-from storage.errors import DatabaseUnavailable, KeyReused, SetupError, StreamUnavailable
+from storage.errors import (
+    DatabaseUnavailable,
+    KeyReused,
+    NotDeployed,
+    NothingFailed,
+    Refused,
+    RunEnded,
+    RunStopping,
+    RunUnfinished,
+    SetupError,
+    StreamUnavailable,
+)
 
 log = structlog.get_logger()
 BY_STATUS = {
@@ -23,6 +34,13 @@ BY_STATUS = {
     406: Code.NOT_ACCEPTABLE,
     413: Code.PAYLOAD_TOO_LARGE,
     415: Code.UNSUPPORTED_MEDIA_TYPE,
+}
+CONFLICTS: Mapping[type[Refused], Code] = {
+    RunEnded: Code.RUN_ENDED,
+    RunStopping: Code.RUN_STOPPING,
+    RunUnfinished: Code.RUN_UNFINISHED,
+    NothingFailed: Code.NOTHING_FAILED,
+    NotDeployed: Code.NOT_DEPLOYED,
 }
 
 
@@ -34,6 +52,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StreamUnavailable, _handle)
     app.add_exception_handler(SetupError, _handle)
     app.add_exception_handler(KeyReused, _handle)
+    for conflict in CONFLICTS:
+        app.add_exception_handler(conflict, _handle)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
@@ -53,6 +73,8 @@ def as_problem(error: Exception, request: Request) -> Problem:
             return _unavailable(error)
         case KeyReused():
             return Problem(Code.KEY_REUSED, "This Idempotency-Key came with another body before.")
+        case Refused() if type(error) in CONFLICTS:
+            return Problem(CONFLICTS[type(error)], str(error), action=error.action)
         case _:
             raise error
 

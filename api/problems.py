@@ -29,6 +29,12 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     FOREIGN_HOST = "foreign_host"
     KEY_REUSED = "key_reused"
+    RUN_ENDED = "run_ended"
+    RUN_STOPPING = "run_stopping"
+    RUN_UNFINISHED = "run_unfinished"
+    NOTHING_FAILED = "nothing_failed"
+    NOT_DEPLOYED = "not_deployed"
+    NO_WORKERS = "no_workers"
     INTERNAL = "internal"
     DATABASE_UNAVAILABLE = "database_unavailable"
     STREAM_UNAVAILABLE = "stream_unavailable"
@@ -87,6 +93,28 @@ KINDS: Mapping[Code, Kind] = {
         422,
         "The Idempotency-Key was used for another request",
         action="Use a new key for a new request.",
+    ),
+    Code.RUN_ENDED: Kind(409, "The run is over", action="Nothing to do: the run is over."),
+    Code.RUN_STOPPING: Kind(
+        409, "The run is being cancelled", action="Wait for its end, then start a new run."
+    ),
+    Code.RUN_UNFINISHED: Kind(
+        409,
+        "A run is not over yet",
+        retryable=True,
+        action="Wait for its end, or cancel it.",
+    ),
+    Code.NOTHING_FAILED: Kind(
+        409,
+        "There is nothing to try again",
+        action="Nothing to do. Start a new run to look for changes.",
+    ),
+    Code.NOT_DEPLOYED: Kind(409, "No version is active", action="Activate a version first."),
+    Code.NO_WORKERS: Kind(
+        409,
+        "No worker has that version",
+        retryable=True,
+        action="Start one with HEADWATER_VERSION set to it, or send `force`.",
     ),
     Code.INTERNAL: Kind(
         500,

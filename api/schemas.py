@@ -164,6 +164,9 @@ class RunView(View):
     title: str = ""
     status: str
     reason: ReasonView | None = None
+    wish: str | None = Field(
+        default=None, description="Asked of the process and not done yet: `cancel`, `pause`"
+    )
     attempt: int = 0
     created_at: datetime
     started_at: datetime | None = None

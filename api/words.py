@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from api.rollout import DeploymentView, FleetView, RampView
 from api.schemas import CountsView, EtaView, HitView, ReceiptView, RunView, StageView
 
 BEFORE_FIRST_STAGE = "Waiting for a worker."
+WISHED: Mapping[str | None, str] = {
+    "cancel": "Cancelling: it stops at the next step.",
+    "pause": "Pausing: it stops at the next step.",
+}
 MINUTE = 60
 HOUR = 60 * MINUTE
 SAMPLE = 5
@@ -21,6 +26,8 @@ def clean(text: str) -> str:
 
 def headline(run: RunView) -> str:
     """What the run is doing, or why it is not."""
+    if run.wish in WISHED:
+        return WISHED[run.wish]
     if run.reason is not None and run.status in {"waiting", "paused", "failed", "cancelled"}:
         parts = (run.reason.message or run.reason.code, run.reason.action)
         return clean(" ".join(part for part in parts if part))
@@ -123,12 +130,37 @@ def receipt(it: ReceiptView) -> list[str]:
     return lines + _failures(it)
 
 
+def deployment(it: DeploymentView) -> list[str]:
+    """A line a version: what it gets, who is there to take it, and what it still has."""
+    rows = [
+        (
+            clean(each.version),
+            _role(each, it.ramp),
+            f"{each.workers:,} {'worker' if each.workers == 1 else 'workers'}",
+            f"{each.held:,} {'run' if each.held == 1 else 'runs'} held",
+            f"{each.queued:,} queued",
+        )
+        for each in it.versions
+    ]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
 def hit(it: HitView) -> list[str]:
     """``path:first-last``, as editors and terminals make it clickable, and what is there."""
     place = f"{clean(it.path or it.url or it.title)}:{it.start_line}-{it.end_line}"
     symbol = f"  {clean(it.symbol)}" if it.symbol else ""
     snippet = [f"    {clean(line)}".rstrip() for line in _lines(it.snippet)]
     return [f"{place}{symbol}", *snippet]
+
+
+def _role(fleet: FleetView, ramp: RampView | None) -> str:
+    if ramp is not None and fleet.role == "ramping":
+        return f"ramping {ramp.percent} %"
+    return fleet.role
 
 
 def _lines(snippet: str) -> list[str]:
@@ -153,16 +185,14 @@ def _ending(it: ReceiptView) -> str:
             return f"{title} is ready{took}."
         case "succeeded_with_failures":
             return f"{title} is ready{took}, except for {failed:,} that failed."
-        case "failed" | "cancelled":
+        case "cancelled":
+            return f"{title}: the run was cancelled{took}. What was indexed is kept."
+        case "failed":
             why = f": {clean(it.reason.message)}" if it.reason and it.reason.message else "."
             action = f" {clean(it.reason.action)}" if it.reason and it.reason.action else ""
-            return f"{title}: the run {_past(it.status)}{took}{why}{action}"
+            return f"{title}: the run failed{took}{why}{action}"
         case _:
             return f"{title}: the run is {it.status}."
-
-
-def _past(status: str) -> str:
-    return "failed" if status == "failed" else "was cancelled"
 
 
 def _failures(it: ReceiptView) -> list[str]:

@@ -151,6 +151,8 @@ def _explain(place: str, context: ExceptionContext) -> None:
     if context.is_pre_ping:
         return  # the pool found a dead connection, and makes a new one
     error = context.original_exception
+    if not isinstance(error, Exception):
+        return  # a cancelled task, whose connection is closed for it: that is no outage
     if context.is_disconnect or _says_not_now(error):
         raise _unavailable(place, error) from error
 

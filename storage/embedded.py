@@ -225,6 +225,7 @@ def _end(place: Place) -> None:
         suppress(RedisError, OSError),
         redis.Redis.from_url(place.url, socket_timeout=PING_SECONDS) as left_behind,
     ):
+        left_behind.ping()  # shutdown() says nothing where there is no server
         left_behind.shutdown(nosave=True)  # the append-only file has it all
         log.warning("redis.ended", reason="it was left behind by a stack that is gone")
 

@@ -7,6 +7,10 @@ StorageError
 ├── Refused                this write may not happen; stop, or read what is there
 │   ├── AttemptFenced      a later attempt owns the run: stop working on it
 │   ├── RunEnded           the run is over
+│   ├── RunStopping        the run is being cancelled: it takes no other wish
+│   ├── RunUnfinished      this needs a run that is over
+│   ├── NothingFailed      there is nothing to try again
+│   ├── NotDeployed        this needs an active version
 │   ├── KeyReused          the idempotency key came with another request
 │   ├── MilestoneAhead     earlier milestones are missing in the stream: relay them first
 │   └── StreamLost         the stream is gone: seed it first
@@ -51,6 +55,22 @@ class AttemptFenced(Refused):
 
 class RunEnded(Refused):
     action = "Nothing to do: the run is over."
+
+
+class RunStopping(Refused):
+    action = "Wait for its end, then start a new run."
+
+
+class RunUnfinished(Refused):
+    action = "Wait for its end, or cancel it."
+
+
+class NothingFailed(Refused):
+    action = "Nothing to do. Start a new run to look for changes."
+
+
+class NotDeployed(Refused):
+    action = "Activate a version first: `headwater deploy activate VERSION`."
 
 
 class KeyReused(Refused):

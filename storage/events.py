@@ -23,12 +23,16 @@ class EventKind(StrEnum):
     PROGRESS = "run.progress"  # the only tick; all others are milestones
     WAITING = "run.waiting"
     RESUMED = "run.resumed"
+    PAUSED = "run.paused"
+    REQUEUED = "run.requeued"
+    WISHED = "run.wished"  # somebody asks its holder to stop; it has not come to it yet
     STAGE_STARTED = "stage.started"
     STAGE_FINISHED = "stage.finished"
     QUERYABLE = "run.queryable"  # the first artifact can be searched
     ITEM_FAILED = "item.failed"
     ATTEMPT_LOST = "attempt.lost"
     ATTEMPT_HANDED_OVER = "attempt.handed_over"
+    STALLED = "attempt.stalled"
     SUCCEEDED = "run.succeeded"
     SUCCEEDED_WITH_FAILURES = "run.succeeded_with_failures"
     FAILED = "run.failed"
@@ -51,6 +55,8 @@ STATUS_AFTER: Mapping[EventKind, RunStatus] = {
     EventKind.STARTED: RunStatus.RUNNING,
     EventKind.RESUMED: RunStatus.RUNNING,
     EventKind.WAITING: RunStatus.WAITING,
+    EventKind.PAUSED: RunStatus.PAUSED,
+    EventKind.REQUEUED: RunStatus.QUEUED,
     EventKind.ATTEMPT_LOST: RunStatus.QUEUED,
     EventKind.ATTEMPT_HANDED_OVER: RunStatus.QUEUED,
     EventKind.SUCCEEDED: RunStatus.SUCCEEDED,

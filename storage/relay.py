@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import and_, update
 
-from storage import milestones, runs
+from storage import crashpoints, milestones, runs
 from storage.database import Database
 from storage.errors import MilestoneAhead, StreamLost
 from storage.events import TERMINAL, Event, EventLog, Position, State, fold
@@ -58,6 +58,7 @@ class Relay:
             position = Position(Seq(0), 0, ended=False)
         if position.milestones >= run.milestones:
             return position.seq
+        crashpoints.reached("relay.read")
         return await self._append_after(position, run_id)
 
     async def _append_after(self, position: Position, run_id: RunId) -> Seq:
@@ -67,6 +68,7 @@ class Relay:
                 page = await milestones.after(tx, run_id, number, limit=self.page)
             for number, event in page:
                 seq = await self.log.append(run_id, event, milestone=number)
+                crashpoints.reached("relay.appended")
             if len(page) < self.page:
                 return seq
 
@@ -78,6 +80,7 @@ class Relay:
         await self.log.seed(
             run.id, state, seq=seq, milestones=number, attempt=run.attempt, ended=ended
         )
+        crashpoints.reached("relay.seeded")
         log.warning("stream.begun_again", run=str(run.id), seq=seq, milestones=number)
         return Position(seq, number, ended)
 
@@ -87,6 +90,7 @@ class Relay:
         unchanged = and_(runs_table.c.id == run.id, runs_table.c.seq == run.seq)
         async with self.database.transaction() as tx:
             leapt = await tx.execute(update(runs_table).where(unchanged).values(seq=seq))
+        crashpoints.reached("relay.leapt")
         if leapt.rowcount == 0:
             raise StreamLost(f"Somebody else begins the stream of run {run.id} again.")
         return seq

@@ -16,6 +16,7 @@ from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.frames import StreamFrame
+from api.rollout import DeploymentView
 from api.schemas import (
     ArtifactView,
     ConnectionView,
@@ -101,6 +102,32 @@ class AsyncClient:
                     raise ServerAway(self.base_url, str(error)) from error
             if not place.ended:
                 await asyncio.sleep(place.wait_seconds())
+
+    async def cancel(self, run_id: UUID | str) -> RunView:
+        """Stop it for good. What was indexed is kept."""
+        return await self._do(calls.ask(run_id, "cancel"))
+
+    async def pause(self, run_id: UUID | str) -> RunView:
+        return await self._do(calls.ask(run_id, "pause"))
+
+    async def resume(self, run_id: UUID | str) -> RunView:
+        return await self._do(calls.ask(run_id, "resume"))
+
+    async def retry_failed(self, run_id: UUID | str) -> Started:
+        """A new run of what is failed in the connection of this one."""
+        return await self._do(calls.retry_failed(run_id))
+
+    async def deployment(self) -> DeploymentView:
+        return await self._do(calls.deployment())
+
+    async def activate(self, version: str, *, force: bool = False) -> DeploymentView:
+        """Give every run to this version of the workers."""
+        return await self._do(calls.deploy(activate=version, force=force))
+
+    async def ramp(self, version: str, percent: int, *, force: bool = False) -> DeploymentView:
+        """Give this version a share of the runs; 0 takes it back."""
+        share = {"version": version, "percent": percent}
+        return await self._do(calls.deploy(ramp=share, force=force))
 
     def artifacts(
         self, run_id: UUID | str, status: str | None = None

@@ -15,6 +15,7 @@ from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.frames import StreamFrame
+from api.rollout import DeploymentView
 from api.schemas import (
     ArtifactView,
     ConnectionView,
@@ -98,6 +99,32 @@ class Client:
                     raise ServerAway(self.base_url, str(error)) from error
             if not place.ended:
                 time.sleep(place.wait_seconds())
+
+    def cancel(self, run_id: UUID | str) -> RunView:
+        """Stop it for good. What was indexed is kept."""
+        return self._do(calls.ask(run_id, "cancel"))
+
+    def pause(self, run_id: UUID | str) -> RunView:
+        return self._do(calls.ask(run_id, "pause"))
+
+    def resume(self, run_id: UUID | str) -> RunView:
+        return self._do(calls.ask(run_id, "resume"))
+
+    def retry_failed(self, run_id: UUID | str) -> Started:
+        """A new run of what is failed in the connection of this one."""
+        return self._do(calls.retry_failed(run_id))
+
+    def deployment(self) -> DeploymentView:
+        return self._do(calls.deployment())
+
+    def activate(self, version: str, *, force: bool = False) -> DeploymentView:
+        """Give every run to this version of the workers."""
+        return self._do(calls.deploy(activate=version, force=force))
+
+    def ramp(self, version: str, percent: int, *, force: bool = False) -> DeploymentView:
+        """Give this version a share of the runs; 0 takes it back."""
+        share = {"version": version, "percent": percent}
+        return self._do(calls.deploy(ramp=share, force=force))
 
     def artifacts(self, run_id: UUID | str, status: str | None = None) -> Iterator[ArtifactView]:
         return self._pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))

@@ -9,6 +9,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from api.client.errors import Refusal, Said, refusal
+from api.rollout import DeploymentView
 from api.schemas import (
     ArtifactView,
     ConnectionView,
@@ -69,6 +70,24 @@ def start(connection_id: UUID | str) -> Call[Started]:
 
 def run(run_id: UUID | str) -> Call[RunView]:
     return Call("GET", f"/v1/runs/{run_id}", _reader(RunView))
+
+
+def ask(run_id: UUID | str, what: str) -> Call[RunView]:
+    return Call("POST", f"/v1/runs/{run_id}/{what}", _reader(RunView), headers=_once())
+
+
+def retry_failed(run_id: UUID | str) -> Call[Started]:
+    path = f"/v1/runs/{run_id}/retry-failed"
+    return Call("POST", path, _reader(Started), headers=_once())
+
+
+def deployment() -> Call[DeploymentView]:
+    return Call("GET", "/v1/deployment", _reader(DeploymentView))
+
+
+def deploy(**change: object) -> Call[DeploymentView]:
+    path = "/v1/deployment"
+    return Call("POST", path, _reader(DeploymentView), body=change, headers=_once())
 
 
 def runs(

@@ -7,37 +7,30 @@ from api.attaching import StackSettings
 from api.client import AsyncClient
 from api.commands.ending import AFTER_STATUS, ExitCode, Trouble
 from api.commands.following import conclude, display_for, follow
+from api.commands.ids import run_id
 from api.commands.interrupts import interrupts
 from api.commands.places import Place, reach
 
 
-def run(*, run_id: str, as_json: bool) -> int:
-    try:
-        wanted = UUID(run_id)
-    except ValueError:
-        raise Trouble(
-            f"{run_id!r} is not the id of a run.",
-            action="`headwater runs` lists them.",
-            code=ExitCode.USAGE,
-        ) from None
-    return asyncio.run(_watch(wanted, as_json=as_json))
+def run(*, run: str, as_json: bool) -> int:
+    return asyncio.run(_watch(run_id(run), as_json=as_json))
 
 
-async def _watch(run_id: UUID, *, as_json: bool) -> ExitCode:
+async def _watch(run: UUID, *, as_json: bool) -> ExitCode:
     async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
-        await _require_alive(client, run_id, place)
+        await _require_alive(client, run, place)
         with display_for(as_json=as_json) as display, interrupts():
             try:
-                await follow(client, run_id, display)
+                await follow(client, run, display)
             except asyncio.CancelledError:
                 display.say("The run goes on without being watched.")
                 return ExitCode.INTERRUPTED
-        receipt = await client.receipt(run_id)
+        receipt = await client.receipt(run)
     return conclude(receipt, as_json=as_json)
 
 
-async def _require_alive(client: AsyncClient, run_id: UUID, place: Place) -> None:
-    known = await client.run(run_id)
+async def _require_alive(client: AsyncClient, run: UUID, place: Place) -> None:
+    known = await client.run(run)
     if not place.alive and known.status not in AFTER_STATUS:
         raise Trouble(
             f"The run is {known.status}, and nothing is running that would go on with it.",

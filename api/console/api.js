@@ -35,6 +35,8 @@ export const api = {
   start: (connection) => post(`v1/connections/${connection}/runs`),
   runs: () => ask("v1/runs?limit=20"),
   run: (id) => ask(`v1/runs/${id}`),
+  ask: (id, what) => post(`v1/runs/${id}/${what}`),
+  retryFailed: (id) => post(`v1/runs/${id}/retry-failed`),
   receipt: (id) => ask(`v1/runs/${id}/receipt`),
   artifacts: (id, status, cursor) => ask(`v1/runs/${id}/artifacts?${query({ status, cursor, limit: 50 })}`),
   search: (q) => ask(`v1/search?${query({ q, limit: 20 })}`),

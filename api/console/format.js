@@ -20,14 +20,13 @@ export function span(seconds) {
   return `${brief.format(seconds / 3600)} h`;
 }
 
-/** An ETA is a range: "about 3–5 min", never a promise to the second. */
+/** An ETA is a range: "3–5 min", never a promise to the second. */
 export function eta(range) {
   if (!range) return null;
   const [low, high] = [span(range.low_seconds), span(range.high_seconds)];
-  if (low === high) return `about ${low} left`;
-  const [from, fromUnit] = low.split(" ");
-  return low.endsWith(high.split(" ").slice(1).join(" ")) && fromUnit
-    ? `about ${from}–${high} left` : `about ${low} to ${high} left`;
+  const [from, unit] = low.split(" ");
+  if (low === high) return low;
+  return high.endsWith(` ${unit}`) ? `${from}–${high}` : `${low} – ${high}`;
 }
 
 export const STATUS = {

@@ -2,6 +2,7 @@
 // the result.
 
 import { api } from "./api.js";
+import { WISHED, controls } from "./controls.js";
 import { announce, h, rows, say } from "./dom.js";
 import { OVER, STATUS, bytes, eta, number, span, total } from "./format.js";
 import { failureList, skipList } from "./items.js";
@@ -55,12 +56,13 @@ function layout(id) {
   const latest = h("ol.latest", {});
   const latestSheet = h("section.sheet", { hidden: true },
     h("h2", {}, "You can already search"), h("p.quiet.lead", {}), latest);
+  const control = controls(id);
   const failures = failureList(id);
   const skips = skipList(id);
   const receipt = h("section.sheet.receipt", { hidden: true, "aria-label": "Receipt" });
   const element = h("div.page", {},
     h("section.sheet.run", {},
-      h("div.title", {}, title, status, link), activity, reasonBox, stages, figures, leaveNote),
+      h("div.title", {}, title, status, link), activity, reasonBox, stages, figures, leaveNote, control.element),
     receipt, latestSheet, failures.element, skips.element);
   const draw = (state) => {
     drawHead(state, { title, status, activity, reasonBox, leaveNote });
@@ -68,6 +70,7 @@ function layout(id) {
     (state.stages ?? []).forEach((stage, at) => drawStage(stages.children[at], stage));
     drawFigures(figures, state);
     drawLatest(latestSheet, latest, state);
+    control.draw(state);
     failures.draw(state);
     skips.draw(state);
     if (OVER.has(state.status) && receipt.hidden) drawReceipt(receipt, id);
@@ -85,7 +88,7 @@ function layout(id) {
 
 function drawHead(state, { title, status, activity, reasonBox, leaveNote }) {
   say(title, state.title ?? "Run");
-  say(status, STATUS[state.status] ?? state.status);
+  say(status, WISHED[state.wish] ?? STATUS[state.status] ?? state.status);
   status.dataset.status = state.status;
   const over = OVER.has(state.status);
   say(activity, over ? "" : state.activity ?? "");
@@ -96,8 +99,10 @@ function drawHead(state, { title, status, activity, reasonBox, leaveNote }) {
     reasonBox.replaceChildren(h("strong", {}, told.message + until), told.action ? h("p", {}, told.action) : null);
     reasonBox.dataset.status = state.status;
   }
-  const tries = state.attempt > 1 ? ` A process stopped; attempt ${state.attempt} went on from its last checkpoint.` : "";
-  say(leaveNote, over ? tries.trim() : `You can leave this page: it goes on without you.${tries}`);
+  const tries = state.attempt > 1 ? ` This is attempt ${state.attempt}: each goes on from the last checkpoint.` : "";
+  const leaving = state.status === "paused" ? "Nothing is lost while it is paused."
+    : "You can leave this page: it goes on without you.";
+  say(leaveNote, over ? tries.trim() : leaving + tries);
 }
 
 function stageRow(stage) {

@@ -63,11 +63,11 @@ async def start(
         )
         log.info("run.requested", run_id=str(run.id), created=created)
         started.append(run.id)
-        return _accepted(run, title=connection.title)
+        return accepted(_view(run, connection.title))
 
     response = await once(services.database, tenant, request, key=key, body=None, work=work)
     if started:
-        await _tell(services, started[0])
+        await tell(services, started[0])
     return applied(response, prefers(prefer))
 
 
@@ -123,7 +123,7 @@ async def receipt(run_id: UUID, services: Handed, tenant: Tenant) -> ReceiptView
     async with services.database.reading() as tx:
         made = await receipts.receipt(tx, tenant, RunId(run_id))
         if made is None:
-            raise _missing(run_id)
+            raise missing(run_id)
         titles = await _titles(tx, tenant, [made.run])
     return ReceiptView(
         run_id=run_id,
@@ -143,8 +143,33 @@ async def receipt(run_id: UUID, services: Handed, tenant: Tenant) -> ReceiptView
 async def found(tx: Tx, tenant: TenantId, run_id: UUID) -> Run:
     run = await runs.get(tx, tenant, RunId(run_id))
     if run is None:
-        raise _missing(run_id)
+        raise missing(run_id)
     return run
+
+
+async def titled(tx: Tx, tenant: TenantId, run: Run) -> RunView:
+    """The run as SQL has it, under its connection's title."""
+    return _view(run, _title(run, await _titles(tx, tenant, [run])))
+
+
+async def tell(services: Services, run_id: RunId) -> None:
+    """The run is committed: whoever cannot be told now, finds it in SQL."""
+    try:
+        await services.relay.publish(run_id)
+    except StreamUnavailable as error:
+        log.warning("run.unpublished", run_id=str(run_id), cause=str(error))
+    await services.wakeup.ring()
+
+
+def accepted(run: RunView) -> Answer:
+    path = f"/v1/runs/{run.id}"
+    body = Started(run=run, events_url=f"{path}/events", cursor=0)
+    headers = {"Location": path, "Retry-After": "1"}
+    return Answer(202, headers, body.model_dump(mode="json"))
+
+
+def missing(run_id: UUID) -> Problem:
+    return Problem(Code.NOT_FOUND, f"There is no run {run_id}.")
 
 
 async def _now(services: Services, run: Run) -> tuple[State, Seq | None, str]:
@@ -160,22 +185,6 @@ async def _now(services: Services, run: Run) -> tuple[State, Seq | None, str]:
     return kept.state, kept.ended_at, f'"k-{kept.milestones}-{run.seq}"'
 
 
-async def _tell(services: Services, run_id: RunId) -> None:
-    """The run is committed: whoever cannot be told now, finds it in SQL."""
-    try:
-        await services.relay.publish(run_id)
-    except StreamUnavailable as error:
-        log.warning("run.unpublished", run_id=str(run_id), cause=str(error))
-    await services.wakeup.ring()
-
-
-def _accepted(run: Run, *, title: str) -> Answer:
-    path = f"/v1/runs/{run.id}"
-    body = Started(run=_view(run, title), events_url=f"{path}/events", cursor=0)
-    headers = {"Location": path, "Retry-After": "1"}
-    return Answer(202, headers, body.model_dump(mode="json"))
-
-
 def _view(run: Run, title: str) -> RunView:
     return RunView.model_validate(
         {
@@ -185,6 +194,7 @@ def _view(run: Run, title: str) -> RunView:
             "title": title,
             "status": run.status,
             "reason": run.reason,
+            "wish": run.wish,
             "attempt": run.attempt,
             "created_at": run.created_at,
             "started_at": run.started_at,
@@ -205,7 +215,3 @@ async def _titles(tx: Tx, tenant: TenantId, rows: Sequence[Run]) -> Mapping[Conn
 
 def _title(run: Run, titles: Mapping[ConnectionId, str]) -> str:
     return "" if run.connection is None else titles.get(run.connection, "")
-
-
-def _missing(run_id: UUID) -> Problem:
-    return Problem(Code.NOT_FOUND, f"There is no run {run_id}.")

@@ -29,7 +29,13 @@ async def test_help_answers_without_importing_what_work_needs(machine: Machine) 
     assert imported.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("command", ["up", "ingest", "watch", "runs", "search", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("up", "ingest", "watch", "runs", "search", "doctor"),
+        *("cancel", "pause", "resume", "retry", "deploy"),
+    ],
+)
 async def test_every_command_explains_itself(machine: Machine, command: str) -> None:
     help_ = await machine.run(command, "--help")
 
@@ -166,6 +172,13 @@ async def test_no_runs_are_listed_as_nothing(machine: Machine) -> None:
     listed = await machine.run("runs", "--json")
 
     assert (listed.code, listed.out) == (0, "")
+
+
+async def test_where_nothing_runs_there_is_nothing_deployed(machine: Machine) -> None:
+    shown = await machine.run("deploy", "status")
+
+    assert (shown.code, shown.out) == (0, "")
+    assert "every worker takes every run" in shown.err
 
 
 async def test_an_api_that_is_away_is_said_with_its_address(machine: Machine) -> None:

@@ -2,72 +2,37 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from storage import connections, milestones, runs, tables
-from storage.clock import now
+from storage import runs, tables
 from storage.connections import Connection
 from storage.counts import Counts
 from storage.database import Database
 from storage.errors import AttemptFenced, RunEnded
-from storage.events import Event, EventKind, RunStatus, fold
+from storage.events import EventKind, RunStatus, fold
 from storage.ids import Attempt, RunId, Seq, TenantId, new_id
 from storage.runs import Run
-
-MINUTE = timedelta(minutes=1)
-OVER = -MINUTE  # a lease that has run out already
-FIRST = Attempt(1)
-
+from tests.asked import (
+    FIRST,
+    MINUTE,
+    OVER,
+    claimed,
+    connected,
+    event,
+    found,
+    recorded,
+    requested,
+    told,
+)
 
 STATE_FIELDS = {
-    *("id", "connection_id", "workflow", "title", "status", "reason", "attempt"),
+    *("id", "connection_id", "workflow", "title", "status", "reason", "wish"),
+    *("attempt",),
     *("created_at", "started_at", "first_queryable_at", "finished_at"),
     *("stages", "counts", "rate", "eta", "activity", "searchable"),
     *("latest", "failures", "reader"),
 }
-
-
-def event(kind: EventKind, attempt: int = 1, **patch: object) -> Event:
-    return Event(kind=kind, at=now(), attempt=Attempt(attempt), patch=patch)
-
-
-async def requested(database: Database, connection: Connection) -> tuple[Run, bool]:
-    async with database.transaction() as tx:
-        return await runs.request(
-            tx, connection.tenant, connection=connection, workflow="ingest", input={"deep": True}
-        )
-
-
-async def claimed(database: Database, worker: str, lease: timedelta = MINUTE) -> list[Run]:
-    async with database.transaction() as tx:
-        return await runs.claim(tx, worker=worker, lease=lease, limit=10)
-
-
-async def recorded(database: Database, run: RunId, *events: Event) -> list[int]:
-    async with database.transaction() as tx:
-        return [await runs.record(tx, run, each) for each in events]
-
-
-async def told(database: Database, run: RunId, number: int = 0) -> list[tuple[int, Event]]:
-    async with database.reading() as tx:
-        return await milestones.after(tx, run, number)
-
-
-async def found(database: Database, run: RunId) -> Run:
-    async with database.reading() as tx:
-        it = await runs.find(tx, run)
-    assert it is not None
-    return it
-
-
-async def connected(database: Database, like: Connection, number: int) -> Connection:
-    async with database.transaction() as tx:
-        made, _ = await connections.connect(
-            tx, like.tenant, owner=like.owner, kind="local", title="", config={"n": number}
-        )
-    return made
 
 
 async def _adopt(database: Database, run: Run) -> None:

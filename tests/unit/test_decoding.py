@@ -3,7 +3,7 @@
 import codecs
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.artifact import FailureClass
@@ -13,6 +13,7 @@ from pipelines.errors import explain
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"))
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_utf8_is_read_as_it_was_written(text: str) -> None:
     data = text.encode()

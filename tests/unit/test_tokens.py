@@ -1,6 +1,6 @@
 """Counting tokens."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import tokens
@@ -22,6 +22,7 @@ def test_what_looks_like_a_special_token_is_text() -> None:
     assert cost > 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), max_size=80))
 def test_counting_many_is_counting_each(texts: list[str]) -> None:
     together = tokens.counts(texts)
@@ -29,6 +30,7 @@ def test_counting_many_is_counting_each(texts: list[str]) -> None:
     assert together == [tokens.count(text) for text in texts]
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.integers(min_value=tokens.MINIMUM, max_value=20))
 def test_the_head_of_a_text_is_its_start_and_within_the_limit(text: str, limit: int) -> None:
     head = tokens.head(text, limit)

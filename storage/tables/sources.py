@@ -1,23 +1,14 @@
-"""Every table, for SQLite and PostgreSQL alike. Rows belong to a tenant; times are UTC.
-
-What only one database has is made by the migrations and used by ``storage.search``: on SQLite an
-FTS5 table ``chunks_fts(header, text)`` whose rowid is the chunk's id, kept by triggers; on
-PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vectors.
-"""
-
-from typing import Any
+"""Whose data it is, where it comes from, and what was made of it."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -28,34 +19,8 @@ from sqlalchemy import (
     literal,
 )
 
-from storage.columns import BigId, Halves, Json, JsonOrNone, UtcDateTime, Words
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata = MetaData(naming_convention=NAMES)
-
-
-def _tenant() -> Column[Any]:
-    return Column("tenant_id", Uuid, nullable=False)
-
-
-def _within_tenant(table: str, column: str) -> ForeignKeyConstraint:
-    """A reference that cannot cross tenants, and that goes with what it refers to."""
-    return ForeignKeyConstraint(
-        ["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete="CASCADE"
-    )
-
-
-def _partial_index(
-    name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False
-) -> None:
-    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
-
+from storage.columns import BigId, Halves, Json, UtcDateTime, Words
+from storage.tables.making import metadata, of_tenant, partial_index, within_tenant
 
 tenants = Table(
     "tenants",
@@ -85,62 +50,14 @@ connections = Table(
 partitions = Table(
     "partitions",
     metadata,
-    _tenant(),
+    of_tenant(),
     Column("connection_id", Uuid, primary_key=True),
     Column("key", String(500), primary_key=True),
     Column("cursor", Json),
     # the crawl that ends at this cursor was finished: a later run starts a new one from it
     Column("done", Boolean, nullable=False, default=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    _within_tenant("connections", "connection_id"),
-)
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    _tenant(),
-    Column("connection_id", Uuid),
-    Column("workflow", String(100), nullable=False),
-    Column("input", Json, nullable=False),
-    Column("status", String(30), nullable=False),
-    Column("reason", Json),  # {code, message, until?, action?} of waiting and of failed
-    Column("attempt", Integer, nullable=False, default=0),
-    Column("worker", String(200)),  # who holds the lease, None when nobody does
-    Column("lease_until", UtcDateTime),
-    Column("milestones", Integer, nullable=False, default=0),
-    Column("seq", BigInteger, nullable=False, default=0),  # the highest stream seq known to SQL
-    Column("counts", Json, nullable=False),  # storage.counts.Counts, exact at every commit
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("started_at", UtcDateTime),
-    Column("first_queryable_at", UtcDateTime),
-    Column("finished_at", UtcDateTime),
-    UniqueConstraint("tenant_id", "id"),
-    _within_tenant("connections", "connection_id"),
-    Index("ix_runs_connection_id_id", "connection_id", "id"),
-)
-# What a worker looks through to find something to do.
-_partial_index("ix_runs_open", runs.c.created_at, where=runs.c.finished_at.is_(None))
-# A second start while one runs returns the same run: at most one unfinished run a connection.
-_partial_index(
-    "uq_runs_open_connection",
-    runs.c.connection_id,
-    where=runs.c.finished_at.is_(None),
-    unique=True,
-)
-
-milestones = Table(
-    "milestones",
-    metadata,
-    _tenant(),
-    Column("run_id", Uuid, primary_key=True),
-    Column("number", Integer, primary_key=True),  # 1, 2, 3 … within the run
-    Column("kind", String(50), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("data", Json, nullable=False),
-    Column("patch", Json, nullable=False),
-    _within_tenant("runs", "run_id"),
+    within_tenant("connections", "connection_id"),
 )
 
 blobs = Table(
@@ -157,7 +74,7 @@ artifacts = Table(
     "artifacts",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    of_tenant(),
     Column("connection_id", Uuid, nullable=False),
     Column("partition", String(500), nullable=False),
     Column("external_id", Text, nullable=False),
@@ -184,14 +101,14 @@ artifacts = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("tenant_id", "id"),
     UniqueConstraint("connection_id", "external_id"),
-    _within_tenant("connections", "connection_id"),
+    within_tenant("connections", "connection_id"),
     # the queue of what is staged, most useful first
     Index("ix_artifacts_queue", "connection_id", "status", "priority", "id"),
     Index("ix_artifacts_connection_id_id", "connection_id", "id"),
     sqlite_autoincrement=True,  # an id is never given twice, not even after a deletion
 )
 # What can be searched is counted at every checkpoint.
-_partial_index(
+partial_index(
     "ix_artifacts_searchable",
     artifacts.c.connection_id,
     where=and_(artifacts.c.ready_key.is_not(None), artifacts.c.status != literal("hidden")),
@@ -201,7 +118,7 @@ chunks = Table(
     "chunks",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    of_tenant(),
     Column("connection_id", Uuid, nullable=False),
     Column("artifact_id", BigId, nullable=False),
     Column("ordinal", Integer, nullable=False),
@@ -229,7 +146,7 @@ embeddings = Table(
     metadata,
     Column("chunk_id", BigId, primary_key=True),
     Column("model", String(100), primary_key=True),
-    _tenant(),
+    of_tenant(),
     Column("dimension", SmallInteger, nullable=False),
     Column("vector", Halves, nullable=False),
     ForeignKeyConstraint(["chunk_id"], ["chunks.id"], ondelete="CASCADE"),
@@ -240,7 +157,7 @@ failures = Table(
     "failures",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    of_tenant(),
     Column("connection_id", Uuid, nullable=False),
     Column("partition", String(500), nullable=False),
     Column("external_id", Text, nullable=False, default=""),  # empty: a part of the partition
@@ -256,43 +173,12 @@ failures = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("resolved_at", UtcDateTime),
     UniqueConstraint("connection_id", "partition", "external_id", "stage"),
-    _within_tenant("connections", "connection_id"),
+    within_tenant("connections", "connection_id"),
 )
 # Few failures stay open: resolving one, and asking whether there are any, must cost nothing.
-_partial_index(
+partial_index(
     "ix_failures_open",
     failures.c.connection_id,
     failures.c.external_id,
     where=failures.c.resolved_at.is_(None),
-)
-
-ledger = Table(
-    "ledger",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("key", String(64), primary_key=True),  # SHA-256 of component, version and input key
-    Column("component", String(100), nullable=False),
-    # a component may well have made None of its input
-    Column("value", JsonOrNone, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
-requests = Table(  # what was answered to an Idempotency-Key
-    "requests",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("route", String(200), primary_key=True),
-    Column("key", String(255), primary_key=True),
-    Column("fingerprint", String(64), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("headers", Json, nullable=False),
-    Column("body", Json, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
-facts = Table(  # small truths about the installation: its name, its schema's maker
-    "facts",
-    metadata,
-    Column("key", String(100), primary_key=True),
-    Column("value", Json, nullable=False),
 )

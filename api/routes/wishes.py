@@ -1,0 +1,117 @@
+"""Asking things of a run: to stop, to pause, to go on, to try again what failed.
+
+Each may be asked again and changes nothing then. Whoever is at the run comes to it within two
+seconds, at its next step; the answer's ``wish`` says so until it has.
+"""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from api.once import Answer, Key, once
+from api.routes.runs import accepted, missing, tell, titled
+from api.schemas import RunView, Started
+from api.services import Handed, Services, Tenant
+from storage import runs
+from storage.database import Tx
+from storage.ids import RunId, TenantId
+from storage.runs import Run
+
+router = APIRouter(prefix="/v1/runs/{run_id}", tags=["runs"])
+log = structlog.get_logger()
+
+Ask = Callable[[Tx, TenantId, RunId], Awaitable[Run | None]]
+
+
+@router.post(
+    "/cancel",
+    operation_id="cancel_run",
+    summary="Stop a run for good; what was indexed is kept",
+    status_code=202,
+    response_model=RunView,
+)
+async def cancel(
+    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
+) -> Response:
+    """The run as the list has it, without what changes by the second."""
+    return await _ask(runs.cancel, run_id, services, tenant, request=request, key=key)
+
+
+@router.post(
+    "/pause",
+    operation_id="pause_run",
+    summary="Stop a run until it is resumed",
+    status_code=202,
+    response_model=RunView,
+)
+async def pause(
+    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
+) -> Response:
+    """The run as the list has it, without what changes by the second."""
+    return await _ask(runs.pause, run_id, services, tenant, request=request, key=key)
+
+
+@router.post(
+    "/resume",
+    operation_id="resume_run",
+    summary="Go on with a paused run, from where it was",
+    status_code=202,
+    response_model=RunView,
+)
+async def resume(
+    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
+) -> Response:
+    """It takes a pause back that nobody came to yet; a run that is not paused just goes on."""
+    return await _ask(runs.resume, run_id, services, tenant, request=request, key=key)
+
+
+@router.post(
+    "/retry-failed",
+    operation_id="retry_failed",
+    summary="Try again what failed, in a new run",
+    status_code=202,
+    response_model=Started,
+)
+async def retry_failed(
+    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
+) -> Response:
+    """All that is failed in the connection of a run that is over; nothing else is looked at."""
+    started: list[RunId] = []
+
+    async def work(tx: Tx) -> Answer:
+        answer = await runs.retry(tx, tenant, RunId(run_id))
+        if answer is None:
+            raise missing(run_id)
+        new, created = answer
+        log.info("run.retried", run_id=str(run_id), by=str(new.id), created=created)
+        started.append(new.id)
+        return accepted(await titled(tx, tenant, new))
+
+    response = await once(services.database, tenant, request, key=key, body=None, work=work)
+    for new_id in started:
+        await tell(services, new_id)
+    return response
+
+
+async def _ask(
+    ask: Ask,
+    run_id: UUID,
+    services: Services,
+    tenant: TenantId,
+    *,
+    request: Request,
+    key: str | None,
+) -> Response:
+    async def work(tx: Tx) -> Answer:
+        run = await ask(tx, tenant, RunId(run_id))
+        if run is None:
+            raise missing(run_id)
+        log.info("run.asked", run_id=str(run_id), ask=ask.__name__, status=run.status)
+        headers = {"Location": f"/v1/runs/{run.id}", "Retry-After": "1"}
+        return Answer(202, headers, (await titled(tx, tenant, run)).model_dump(mode="json"))
+
+    response = await once(services.database, tenant, request, key=key, body=None, work=work)
+    await tell(services, RunId(run_id))
+    return response

@@ -1,0 +1,33 @@
+"""Run every benchmark, one after the other; name some to run only those.
+
+Ratios within one run are what counts: each program measures Headwater and what one would use
+instead side by side, on the same machine, in the same minute.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ALL = ("chunking", "overhead", "stream", "resume")
+
+
+def main(names: list[str]) -> int:
+    unknown = sorted(set(names) - set(ALL))
+    if unknown:
+        print(f"No benchmark {', '.join(unknown)}; there are {', '.join(ALL)}.", file=sys.stderr)
+        return 2
+    failed = [name for name in names or ALL if _run(name)]
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(name: str) -> int:
+    print(f"\n== {name} " + "=" * (70 - len(name)), flush=True)
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    return subprocess.run(command, cwd=root, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""Cuts a text into chunks that lose no byte, are never over the limit, and say where they are.
+
+Code is cut along its syntax, prose along its headings and paragraphs, anything else along its
+lines. All three only propose breaks; ``pieces`` makes sure that every piece fits, ``packing``
+decides which breaks become the ends of chunks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipelines import tokens
+from pipelines.chunking import code, lines, prose
+from pipelines.chunking.languages import is_markdown, is_prose, language_of
+from pipelines.chunking.outline import Outline
+from pipelines.chunking.packing import pack
+from pipelines.chunking.pieces import measure
+
+LIMIT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a text. The texts of all chunks, put together, are the text.
+
+    Bytes are those of the decoded text in UTF-8, which are the file's own unless it has another
+    encoding or a byte order mark. Lines end with a line feed, count from 1, and ``end_line`` is
+    the line of the last character. ``tokens`` counts ``text`` without the header.
+    """
+
+    start_byte: int
+    end_byte: int
+    start_line: int
+    end_line: int
+    symbol: str | None
+    header: str
+    text: str
+    tokens: int
+
+
+def cut(text: str, *, path: str | None, title: str, limit: int = LIMIT) -> list[Chunk]:
+    """Cut a text. What fits within the limit in tokens and belongs together is not cut."""
+    if limit < tokens.MINIMUM:
+        raise ValueError(f"a limit of {limit} tokens is too small for one character")
+    if not text:
+        return []
+    outline = _outline(text, path, limit)
+    pieces = measure(text, outline.breaks, limit=limit)
+    firsts = [*pack(pieces.costs, pieces.strengths, limit=limit), len(pieces.costs)]
+    bounds = [*(pieces.starts[i] for i in firsts[:-1]), len(text)]
+    costs = [sum(pieces.costs[a:b]) for a, b in pairwise(firsts)]
+    return _chunks(text, bounds, costs, [*outline.symbols(bounds)], name=path or title)
+
+
+def _outline(text: str, path: str | None, limit: int) -> Outline:
+    language = language_of(path, text)
+    if language is not None and (found := code.outline(text, language, limit=limit)):
+        return found
+    if language is None and is_prose(path):
+        return prose.outline(text, markdown=is_markdown(path), limit=limit)
+    return lines.outline(text)
+
+
+def _chunks(
+    text: str, bounds: Sequence[int], costs: Sequence[int], symbols: Sequence[str | None], name: str
+) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    byte, line = 0, 1
+    plain = text.isascii()
+    for (a, b), cost, symbol in zip(pairwise(bounds), costs, symbols, strict=True):
+        part = text[a:b]
+        breaks = part.count("\n")
+        end = byte + (len(part) if plain else len(part.encode()))
+        last = line + breaks - part.endswith("\n")
+        header = f"{name} · {symbol}" if symbol else name
+        chunks.append(Chunk(byte, end, line, last, symbol, header, part, cost))
+        byte, line = end, line + breaks
+    return chunks

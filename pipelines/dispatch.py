@@ -1,0 +1,240 @@
+"""Brings runs and processes together: claims what waits, places it, and runs what is placed here.
+
+A run is claimed only while Prefect answers and a slot is free, so what nobody can start stays
+queued. All that is held is renewed by its own task; what is held and neither placed nor running is
+given back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
+from pipelines.runtime import Services
+from storage import connections, crashpoints, runs
+from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
+from storage.events import Event, EventKind
+from storage.ids import Attempt, RunId
+from storage.runs import Run
+
+PICK_UP = timedelta(seconds=30)  # how long what was placed may wait for a worker with a free slot
+SWEEP_SECONDS = 30.0
+MOST_ATTEMPTS = 50
+
+log = structlog.get_logger()
+
+Held = tuple[RunId, Attempt]
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    services: Services
+    orchestrator: Orchestrator
+    _running: dict[Held, "asyncio.Task[None]"] = field(
+        default_factory=dict[Held, "asyncio.Task[None]"]
+    )
+    _placed: dict[Held, float] = field(default_factory=dict[Held, float])
+    _nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    _renewed: float = float("-inf")
+
+    async def serve(self) -> None:
+        """Work until ``services.draining``, then until what runs here has come to a boundary."""
+        beside = [
+            asyncio.create_task(work(), name=work.__name__.strip("_"))
+            for work in (self._renew, self._listen, self._sweep)
+        ]
+        drained = asyncio.create_task(self._wake_to_drain())
+        try:
+            while not self._draining:
+                _insist_on(beside)
+                self._nudge.clear()
+                await self._guarded(self._dispatch)
+                await self._nap()
+            await self._drain()
+        finally:
+            for each in (*beside, drained):
+                each.cancel()
+            await asyncio.gather(*beside, drained, return_exceptions=True)
+
+    @property
+    def _draining(self) -> bool:
+        return self.services.draining.is_set()
+
+    @property
+    def _free(self) -> int:
+        return self.services.settings.slots - len(self._running)
+
+    async def _dispatch(self) -> None:
+        await self._claim()
+        for placed in await self.orchestrator.waiting():
+            if self._free <= 0 or self._draining:
+                return
+            if (placed.run, placed.attempt) in self._running:
+                continue
+            if await self.orchestrator.reserve(placed):
+                self._start(placed)
+
+    async def _claim(self) -> None:
+        """Take runs for the free slots, unless we could not even hold on to what we have."""
+        settings, now = self.services.settings, asyncio.get_running_loop().time()
+        free = self._free - len(self._placed)
+        if free <= 0 or now - self._renewed > settings.renew_seconds * 2:
+            return
+        async with self.services.database.transaction() as tx:
+            claimed = await runs.claim(tx, worker=settings.name, lease=settings.lease, limit=free)
+            for run in claimed:
+                self._placed[run.id, run.attempt] = now
+                crashpoints.reached("dispatch.claiming")
+        for run in claimed:
+            log.info("dispatch.claimed", run=str(run.id), attempt=run.attempt)
+            crashpoints.reached("dispatch.claimed")
+            await self._place(run)
+            crashpoints.reached("dispatch.placed")
+
+    async def _place(self, run: Run) -> None:
+        if run.attempt > MOST_ATTEMPTS:
+            await self._give_up(run)
+            return
+        async with self.services.database.reading() as tx:
+            connection = run.connection and await connections.get(tx, run.tenant, run.connection)
+        title = connection.title if connection else run.workflow
+        name = f"{title} · attempt {run.attempt}"
+        try:
+            await self.orchestrator.place(run.id, run.attempt, name=name)
+        except AWAY:
+            await self._give_back((run.id, run.attempt))
+            raise
+
+    def _start(self, placed: Placed) -> None:
+        held = placed.run, placed.attempt
+        self._placed.pop(held, None)
+        task = asyncio.create_task(self._perform(placed), name=f"run-{placed.run}")
+        self._running[held] = task
+
+    async def _perform(self, placed: Placed) -> None:
+        held = placed.run, placed.attempt
+        try:
+            ended = await self.orchestrator.perform(placed)
+            log.info("dispatch.ended", run=str(placed.run), attempt=placed.attempt, state=ended)
+        except AWAY as error:  # the run itself is over or not begun: only Prefect did not hear it
+            log.warning("dispatch.untold", run=str(placed.run), reason=str(error))
+        except Exception as error:  # noqa: BLE001  # the edge of a run: the others go on
+            _tell_broken(placed, error)
+        finally:
+            await self._give_back(held)  # if the attempt itself could not
+            del self._running[held]
+            self._nudge.set()
+
+    async def _give_back(self, held: Held) -> None:
+        self._placed.pop(held, None)
+        with suppress(Refused, DatabaseUnavailable):
+            async with self.services.database.transaction() as tx:
+                await runs.release(tx, *held)
+
+    async def _give_up(self, run: Run) -> None:
+        reason = {
+            "code": "attempts_exhausted",
+            "message": f"{run.attempt - 1} attempts did not come to an end.",
+            "action": "Look at the worker's log for what ended them, then start again.",
+            "until": None,
+        }
+        failed = Event(
+            kind=EventKind.FAILED,
+            at=self.services.clock.now(),
+            attempt=run.attempt,
+            patch={"reason": reason, "activity": reason["message"], "rate": None, "eta": None},
+        )
+        self._placed.pop((run.id, run.attempt), None)
+        async with self.services.database.transaction() as tx:
+            await runs.record(tx, run.id, failed)
+        self.services.unpublished.add(run.id)
+
+    async def _renew(self) -> None:
+        """Hold on to what is ours; let go of what is not, and of what nobody picked up."""
+        settings = self.services.settings
+        while True:
+            await self._guarded(self._renew_once)
+            await asyncio.sleep(settings.renew_seconds)
+
+    async def _renew_once(self) -> None:
+        settings, loop = self.services.settings, asyncio.get_running_loop()
+        begun = loop.time()
+        async with self.services.database.transaction() as tx:
+            ours = await runs.renew(tx, worker=settings.name, lease=settings.lease)
+            crashpoints.reached("lease.renewing")
+        self._renewed = begun
+        for held in ours:
+            if held in self._running:
+                continue
+            if begun - self._placed.get(held, float("-inf")) > PICK_UP.total_seconds():
+                log.warning("dispatch.not_picked_up", run=str(held[0]), attempt=held[1])
+                await self._give_back(held)
+        for held in [held for held in self._placed if held not in ours]:
+            del self._placed[held]  # another worker has picked it up
+        for run in list(self.services.unpublished):
+            await self.services.relay.publish(run)
+            self.services.unpublished.discard(run)
+
+    async def _listen(self) -> None:
+        while True:
+            await self.services.wakeup.wait(30)
+            self._nudge.set()
+
+    async def _wake_to_drain(self) -> None:
+        await self.services.draining.wait()
+        self._nudge.set()
+
+    async def _sweep(self) -> None:
+        """Bring Prefect's states to ours: flow runs of attempts that are gone."""
+        while True:
+            await self._guarded(self._sweep_once)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep_once(self) -> None:
+        await self.orchestrator.greet(self.services.settings.name)
+        for placed in await self.orchestrator.unfinished():
+            if (placed.run, placed.attempt) in self._running:
+                continue
+            async with self.services.database.reading() as tx:
+                run = await runs.find(tx, placed.run)
+            if run is None or run.finished_at is not None or run.attempt != placed.attempt:
+                await self.orchestrator.write_off(placed)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """One round of a loop; a server that is away is another round's business."""
+        try:
+            await work()
+        except (*AWAY, StorageUnavailable, Refused) as error:
+            log.warning("dispatch.waits", work=work.__name__, reason=str(error))
+
+    async def _nap(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.services.settings.poll_seconds):
+                await self._nudge.wait()
+
+    async def _drain(self) -> None:
+        log.info("dispatch.draining", runs=len(self._running))
+        for held in list(self._placed):
+            await self._give_back(held)
+        if not self._running:
+            return
+        tasks = list(self._running.values())
+        await asyncio.wait(tasks, timeout=self.services.settings.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _insist_on(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Without these no worker may go on: leases would run out unseen. Raises what ended one."""
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+def _tell_broken(placed: Placed, error: Exception) -> None:
+    log.error("dispatch.broken", run=str(placed.run), attempt=placed.attempt, exc_info=error)

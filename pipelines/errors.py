@@ -1,0 +1,92 @@
+"""What can go wrong where the work is done, named by what to do about it.
+
+PipelineError
+├── StageFailed     a component gave up on one item: record it, go on without the item
+├── ItemFailed      an error in the workshop that could not travel as itself
+├── PoisonItem      it killed, or hung, the process that worked on it: never try it again by itself
+├── WorkshopClosed  the process is stopping: the attempt ends here, another one goes on
+└── HandedOver      the worker is being drained: end the attempt at this boundary
+"""
+
+from dataclasses import dataclass
+
+from connectors.artifact import FailureClass
+from connectors.errors import (
+    ArtifactGone,
+    ConnectorError,
+    SourceInvalid,
+    SourceMissing,
+    SourceRefused,
+    SourceUnavailable,
+)
+
+_LOOK = "Look at the worker's log; if it stays, report it with the lines from there."
+
+
+class PipelineError(Exception):
+    """Something about the work itself."""
+
+
+class ItemFailed(PipelineError):
+    """Says the name and the message of the error it stands for."""
+
+
+class PoisonItem(PipelineError):
+    def __init__(self, function: str, how: str) -> None:
+        super().__init__(f"{function} {how}")
+
+
+class WorkshopClosed(PipelineError):
+    def __init__(self) -> None:
+        super().__init__("the workshop is closed")
+
+
+class HandedOver(PipelineError):
+    def __init__(self) -> None:
+        super().__init__("this worker is being drained; another one goes on")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An error in words for the user: its class, what happened, and what they can do."""
+
+    failure: FailureClass
+    detail: str
+    action: str
+
+
+class StageFailed(PipelineError):
+    """A component gave up. The cause is chained; ``explanation`` is for the user."""
+
+    def __init__(self, component: str, cause: Exception) -> None:
+        self.component = component
+        self.explanation = explain(cause)
+        super().__init__(f"{component} failed: {self.explanation.detail}")
+
+
+def explain(error: Exception) -> Explanation:
+    """Say what an error means for the item it happened to."""
+    if isinstance(error, StageFailed):
+        return error.explanation
+    if isinstance(error, PoisonItem):
+        action = "It is left out, so that the rest goes on. Please report the file."
+        return Explanation(FailureClass.POISON, str(error), action)
+    if isinstance(error, TimeoutError):
+        action = "Start again; if it stays, the item is too much work for this machine."
+        return Explanation(FailureClass.TRANSIENT, str(error) or "it took too long", action)
+    if isinstance(error, ConnectorError):
+        return Explanation(_CLASS_OF.get(type(error), _INTERNAL), str(error), error.action)
+    stated = getattr(error, "failure", None)
+    if isinstance(stated, FailureClass):
+        return Explanation(stated, str(error), getattr(error, "action", _LOOK))
+    return Explanation(_INTERNAL, f"{type(error).__name__}: {error}", _LOOK)
+
+
+_INTERNAL = FailureClass.INTERNAL
+_CLASS_OF: dict[type[ConnectorError], FailureClass] = {
+    ArtifactGone: FailureClass.NOT_FOUND,
+    SourceInvalid: FailureClass.MALFORMED,
+    SourceMissing: FailureClass.NOT_FOUND,
+    SourceRefused: FailureClass.FORBIDDEN,
+    SourceUnavailable: FailureClass.TRANSIENT,
+}

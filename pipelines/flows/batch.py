@@ -1,0 +1,196 @@
+"""Reading: what is staged becomes searchable, a batch and a transaction at a time."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
+from typing import Any
+
+from pipelines import stages
+from pipelines.chunking import Chunk
+from pipelines.component import component
+from pipelines.context import Context
+from pipelines.digest import Digest, Document
+from pipelines.errors import StageFailed
+from pipelines.flows.ingestion import Ingestion, failure, record_failures, start_stage
+from pipelines.guards import Boundary, Traced
+from pipelines.journal import Step
+from pipelines.ledger import BatchLedger
+from pipelines.progress import LATEST, StageKey
+from pipelines.reader import Reading
+from storage import artifacts, blobs, chunks, crashpoints, ledger
+from storage.artifacts import Ready, Staged
+from storage.chunks import NewChunk
+from storage.counts import Counts
+from storage.embedding import MODEL
+from storage.events import EventKind
+from storage.failures import Failure
+
+AT_ONCE = 64
+TEXTS = 256  # embedded at once
+"""An item of the workshop's: large enough to be worth the journey."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of one artifact."""
+
+    staged: Staged
+    digest: Digest | StageFailed
+
+
+@component(Traced(), Boundary())
+async def process(context: Context, ingestion: Ingestion, number: int) -> None:
+    """Make a batch's artifacts searchable, or record why they cannot be."""
+    rows = ingestion.batches[number]
+    try:
+        await _process(context, ingestion, rows)
+    finally:
+        del ingestion.batches[number]
+    ingestion.backlog.add(-len(rows))
+
+
+async def _process(context: Context, ingestion: Ingestion, rows: Sequence[Staged]) -> None:
+    work = ingestion.work
+    crashpoints.reached("batch.begun")
+    work.moved(_reading(rows))
+    async with work.database.reading() as tx:
+        bodies = await blobs.get(tx, work.run.tenant, {row.digest for row in rows})
+    kept = BatchLedger({})  # readings by a model will be looked up here, by content and producer
+    made = await _digest_all(replace(context, ledger=kept), rows, bodies)
+    vectors, embedded = await _vectors(context, ingestion, made)
+    crashpoints.reached("batch.made")
+    whole = [(each.staged, each.digest) for each in made if isinstance(each.digest, Digest)]
+    new = {staged.id: _chunks(staged, digest, vectors) for staged, digest in whole}
+    found = sum(row.run_id != work.run.id for row in rows)
+
+    async def write(step: Step) -> None:
+        tenant, connection = work.run.tenant, work.connection.id
+        start_stage(work, step, StageKey.READ)
+        await chunks.replace(step.tx, tenant, connection, new, model=MODEL)
+        crashpoints.reached("batch.writing")
+        await artifacts.ready(step.tx, work.run.id, [_ready(*pair) for pair in whole])
+        await ledger.put(step.tx, tenant, kept.rows())
+        await record_failures(work, step, _failures(made))
+        step.counts += Counts(
+            found=found,
+            processed=len(whole),
+            chunks=sum(map(len, new.values())),
+            tokens=sum(chunk.tokens for each in new.values() for chunk in each),
+            embedded=embedded,
+        )
+        crashpoints.reached("batch.written")
+        work.progress.searchable = await artifacts.searchable(step.tx, connection)
+        if whole and not work.journal.queryable:
+            step.tell(EventKind.QUERYABLE)
+
+    await work.journal.commit(write)
+    crashpoints.reached("batch.committed")
+    work.progress.ready([_shown(*pair) for pair in whole[-LATEST:]])
+    work.moved()
+
+
+async def _digest_all(
+    context: Context, rows: Sequence[Staged], bodies: Mapping[str, bytes]
+) -> list[Made]:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(row: Staged) -> Made:
+        document = Document(bodies.get(row.digest, b""), path=row.path, title=row.title)
+        async with places:
+            try:
+                return Made(row, await stages.digest(context, document))
+            except StageFailed as error:
+                return Made(row, error)
+
+    return await asyncio.gather(*(one(row) for row in rows))
+
+
+async def _vectors(
+    context: Context, ingestion: Ingestion, made: Sequence[Made]
+) -> tuple[Mapping[str, bytes | None], int]:
+    """The vectors of all chunks by digest, and how many of them had to be made."""
+    texts = {
+        key: text
+        for each in made
+        if isinstance(each.digest, Digest)
+        for key, text in map(_embedded, each.digest.chunks)
+    }
+    async with ingestion.work.database.reading() as tx:
+        known = await chunks.vectors(tx, ingestion.work.run.tenant, texts.keys(), model=MODEL)
+    missing = [key for key in texts if key not in known]
+    parts = [missing[start : start + TEXTS] for start in range(0, len(missing), TEXTS)]
+    new = await asyncio.gather(
+        *(stages.embed(context, [texts[key] for key in part]) for part in parts)
+    )
+    vectors = zip(missing, chain.from_iterable(new), strict=True)
+    return {**known, **dict(vectors)}, len(missing)
+
+
+def _embedded(chunk: Chunk) -> tuple[str, str]:
+    """What of a chunk becomes a vector, and its digest: equal texts are embedded once."""
+    text = f"{chunk.header}\n{chunk.text}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), text
+
+
+def _chunks(
+    staged: Staged, digest: Digest, vectors: Mapping[str, bytes | None]
+) -> Sequence[NewChunk]:
+    made = []
+    for ordinal, chunk in enumerate(digest.chunks):
+        key, _ = _embedded(chunk)
+        new = NewChunk(
+            artifact=staged.id,
+            ordinal=ordinal,
+            start_byte=chunk.start_byte,
+            end_byte=chunk.end_byte,
+            start_line=chunk.start_line,
+            end_line=chunk.end_line,
+            symbol=chunk.symbol or "",
+            header=chunk.header,
+            text=chunk.text,
+            tokens=chunk.tokens,
+            digest=key,
+            vector=vectors[key],
+        )
+        made.append(new)
+    return made
+
+
+def _ready(staged: Staged, digest: Digest) -> Ready:
+    return Ready(
+        id=staged.id,
+        digest=staged.digest,
+        ready_key=stages.ready_key(staged.digest),
+        title=staged.title,
+        reading={each.name: getattr(digest.reading, each.name) for each in fields(Reading)},
+    )
+
+
+def _failures(made: Sequence[Made]) -> list[Failure]:
+    return [
+        failure(
+            each.digest.explanation,
+            partition=each.staged.partition,
+            external_id=each.staged.external_id,
+            title=each.staged.path or each.staged.title,
+            stage=StageKey.READ,
+        )
+        for each in made
+        if isinstance(each.digest, StageFailed)
+    ]
+
+
+def _shown(staged: Staged, digest: Digest) -> Mapping[str, Any]:
+    return {
+        "id": staged.id,
+        "title": staged.title,
+        "path": staged.path,
+        "summary": digest.reading.summary,
+    }
+
+
+def _reading(rows: Sequence[Staged]) -> str:
+    name = rows[0].path or rows[0].title
+    return f"Reading {name}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")

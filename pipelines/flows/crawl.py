@@ -1,0 +1,111 @@
+"""Finding: from what a source says to what is staged, a page and its cursor at a time."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from pydantic import ValidationError
+
+from connectors.artifact import PartitionKey
+from connectors.errors import CursorExpired, SourceUnavailable
+from connectors.events import Checkpoint, Cursor, Event, Failed, Total, Waiting
+from pipelines.component import component
+from pipelines.context import Context
+from pipelines.flows.ingestion import Ingestion, finish_stage
+from pipelines.flows.page import MOST, Page
+from pipelines.flows.staging import store
+from pipelines.guards import Boundary, Retry, Traced
+from pipelines.journal import Step
+from pipelines.progress import StageKey
+from storage import crashpoints, partitions
+from storage.events import EventKind
+
+FIRST_PAGE = 20  # small, so that there is something to process soon
+
+log = structlog.get_logger()
+
+
+@component(Traced(), Boundary(), Retry(on=(SourceUnavailable,), attempts=5))
+async def crawl(_: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
+    """Read a partition from its saved cursor to its end. Doing it again goes on where it was."""
+    async with ingestion.work.database.reading() as tx:
+        saved = (await partitions.load(tx, ingestion.work.connection.id)).get(partition)
+    if saved is not None and saved.done:
+        return
+    cursor = _parsed(ingestion, saved.cursor if saved else None)
+    try:
+        await Crawl(ingestion, partition).read(cursor)
+    except CursorExpired:
+        log.info("crawl.cursor_expired", partition=partition)
+        await Crawl(ingestion, partition).read(None)
+
+
+async def finish_crawl(ingestion: Ingestion) -> None:
+    async def write(step: Step) -> None:
+        finish_stage(ingestion.work, step, StageKey.FIND)
+
+    await ingestion.work.journal.commit(write)
+    crashpoints.reached("crawl.finished")
+    ingestion.crawled()
+
+
+@dataclass(slots=True)
+class Crawl:
+    ingestion: Ingestion
+    partition: PartitionKey
+    waiting: bool = False
+
+    async def read(self, cursor: Cursor | None) -> None:
+        page, most = Page(), FIRST_PAGE
+        events = self.ingestion.connector.read(self.partition, cursor)
+        async with aclosing(cast("_Closable", events)):
+            async for event in events:
+                await self._note(event)
+                if isinstance(event, Checkpoint):
+                    await store(self.ingestion, self.partition, page, event)
+                    page = Page()
+                elif not isinstance(event, Total | Waiting):
+                    page.add(event)
+                if page.full(most):
+                    await store(self.ingestion, self.partition, page)
+                    page, most = Page(), MOST
+        await store(self.ingestion, self.partition, page)
+
+    async def _note(self, event: Event) -> None:
+        work = self.ingestion.work
+        match event:
+            case Total(partition, number, exact):
+                work.progress.expect(partition, number, exact=exact)
+                work.moved()
+            case Failed(None):
+                self.ingestion.partial.add(self.partition)
+            case Waiting(reason, until):
+                self.waiting = True
+                told = {"code": reason, "until": until.isoformat() if until else None}
+                await self._tell(EventKind.WAITING, reason=told)
+            case _ if self.waiting:
+                self.waiting = False
+                await self._tell(EventKind.RESUMED, reason=None)
+
+    async def _tell(self, kind: EventKind, **patch: Any) -> None:
+        async def write(step: Step) -> None:
+            step.tell(kind, **patch)
+
+        await self.ingestion.work.journal.commit(write)
+
+
+class _Closable(AsyncIterator[Event]):
+    async def aclose(self) -> None: ...
+
+
+def _parsed(ingestion: Ingestion, saved: object) -> Cursor | None:
+    """The cursor, or None for one that this version of the connector cannot read."""
+    if saved is None:
+        return None
+    try:
+        return ingestion.spec.cursor.model_validate(saved)
+    except ValidationError:
+        log.warning("crawl.cursor_unreadable", kind=ingestion.spec.kind)
+        return None

@@ -1,0 +1,139 @@
+"""One attempt at an ingestion: what its crawl, its batches and its tidying share."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors.artifact import ExternalId, PartitionKey
+from connectors.connector import Connector, Spec
+from pipelines.errors import Explanation
+from pipelines.journal import Step
+from pipelines.progress import StageKey, StageStatus
+from pipelines.runtime import Work
+from storage import artifacts, failures
+from storage.artifacts import Staged
+from storage.counts import Counts
+from storage.events import EventKind
+from storage.failures import Failure
+from storage.ids import ArtifactId
+
+FIRST_BATCH = 10  # small, so that something can be searched soon
+MUCH = 2_000  # staged and not processed: the crawl pauses, or a fast source would fill the disk
+
+
+@dataclass(slots=True)
+class Ingestion:
+    work: Work
+    spec: Spec
+    connector: Connector
+    backlog: "Backlog"
+    batches: dict[int, Sequence[Staged]] = field(default_factory=dict[int, Sequence[Staged]])
+    partial: set[PartitionKey] = field(default_factory=set[PartitionKey])
+    """Partitions of which a part could not be read: absence means nothing there."""
+
+    settled: set[ExternalId] = field(default_factory=set[ExternalId])
+    """Whom this attempt has found to be as before: their rows do not tell."""
+
+    held_back: int = 0
+    _crawled: bool = False
+    _taken: int = 0
+    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def crawled(self) -> None:
+        self._crawled = True
+        self.backlog.changed()
+
+    async def take(self) -> int | None:
+        """Reserve the next batch and answer its number; None when there is no more to be done."""
+        async with self._taking:
+            while not self.work.services.draining.is_set():
+                # Both asked first, so that nothing that happens during the look is missed.
+                last, news = self._crawled, self.backlog.news
+                rows = await self._next()
+                if rows:
+                    self._taken += 1
+                    self.batches[self._taken] = rows
+                    return self._taken
+                if last:
+                    return None
+                await news.wait()
+        return None
+
+    async def _next(self) -> Sequence[Staged]:
+        batch = self.work.services.settings.batch
+        in_hand: set[ArtifactId] = {row.id for rows in self.batches.values() for row in rows}
+        async with self.work.database.reading() as tx:
+            return await artifacts.queue(
+                tx,
+                self.work.connection.id,
+                limit=batch if self._taken else min(batch, FIRST_BATCH),
+                excluding=in_hand,
+            )
+
+
+@dataclass(slots=True)
+class Backlog:
+    """How much is staged and not processed, as far as this attempt knows."""
+
+    size: int
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the next change, and then never again: whoever waits takes it before looking."""
+
+    def add(self, number: int) -> None:
+        self.size += number
+        self.changed()
+
+    def changed(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def room(self, work: Work) -> None:
+        while self.size >= MUCH:
+            work.go_on()
+            await self.news.wait()
+
+
+def start_stage(work: Work, step: Step, stage: StageKey) -> None:
+    if work.progress.status[stage] is StageStatus.PENDING:
+        work.progress.status[stage] = StageStatus.ACTIVE
+        step.tell(EventKind.STAGE_STARTED, {"stage": stage})
+
+
+def finish_stage(work: Work, step: Step, stage: StageKey, **data: object) -> None:
+    if work.progress.status[stage] is not StageStatus.DONE:
+        work.progress.status[stage] = StageStatus.DONE
+        step.tell(EventKind.STAGE_FINISHED, {"stage": stage, **data})
+
+
+async def record_failures(work: Work, step: Step, rows: Sequence[Failure]) -> None:
+    """Keep them, count them and tell them."""
+    if not rows:
+        return
+    run = work.run
+    await failures.record(step.tx, run.tenant, work.connection.id, run.id, rows)
+    step.counts += Counts(failed=Counter(row.failure for row in rows))
+    for row in rows:
+        told = {
+            "title": row.title,
+            "stage": row.stage,
+            "failure": row.failure,
+            "detail": row.detail,
+            "action": row.action,
+        }
+        work.progress.fail(told)
+        step.tell(EventKind.ITEM_FAILED, told, failures=work.progress.failures)
+
+
+def failure(
+    explanation: Explanation, *, partition: str, external_id: str, title: str, stage: StageKey
+) -> Failure:
+    return Failure(
+        partition=partition,
+        external_id=external_id,
+        title=title,
+        stage=stage,
+        failure=explanation.failure,
+        detail=explanation.detail,
+        action=explanation.action,
+    )

@@ -1,0 +1,191 @@
+"""What a source said, set against what is known: who is new, who has changed, who is as before.
+
+Pure: no I/O. The rule that keeps the counts exact: whoever this run has counted already (its rows
+bear the run's id) is not found a second time, however often a source or a restart names it.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.artifact import Artifact, ExternalId, Ref
+from connectors.errors import ArtifactGone, ConnectorError
+from connectors.events import Failed, Skipped, Tombstone, Upsert
+from pipelines.stages import ready_key
+from storage.artifacts import ArtifactStatus, Known, NewArtifact
+from storage.counts import Counts
+from storage.ids import RunId
+
+MOST = 200
+MOST_BYTES = 8_000_000
+
+
+@dataclass(slots=True)
+class Page:
+    """What was said since the last one; of an artifact named twice, the latest."""
+
+    upserts: dict[ExternalId, Artifact] = field(default_factory=dict[ExternalId, Artifact])
+    skips: dict[ExternalId, Skipped] = field(default_factory=dict[ExternalId, Skipped])
+    failed: dict[ExternalId, Failed] = field(default_factory=dict[ExternalId, Failed])
+    parts: list[Failed] = field(default_factory=list[Failed])
+    gone: dict[ExternalId, Ref] = field(default_factory=dict[ExternalId, Ref])
+    size_bytes: int = 0
+
+    def add(self, event: Upsert | Tombstone | Skipped | Failed) -> None:
+        ref = event.artifact.ref if isinstance(event, Upsert) else event.ref
+        if ref is not None:
+            self._forget(ref.external_id)
+        match event:
+            case Upsert(artifact):
+                self.upserts[artifact.ref.external_id] = artifact
+                self.size_bytes += artifact.size or 0
+            case Skipped():
+                self.skips[event.ref.external_id] = event
+            case Tombstone():
+                self.gone[event.ref.external_id] = event.ref
+            case Failed(None):
+                self.parts.append(event)
+            case Failed(Ref() as failed):
+                self.failed[failed.external_id] = event
+
+    @property
+    def ids(self) -> list[ExternalId]:
+        return [*self.upserts, *self.skips, *self.failed, *self.gone]
+
+    def full(self, most: int = MOST) -> bool:
+        return len(self.ids) + len(self.parts) >= most or self.size_bytes >= MOST_BYTES
+
+    def _forget(self, external_id: ExternalId) -> None:
+        for said in (self.upserts, self.skips, self.failed, self.gone):
+            said.pop(external_id, None)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do about a page's upserts."""
+
+    fetch: list[Artifact] = field(default_factory=list[Artifact])
+    stage: list[NewArtifact] = field(default_factory=list[NewArtifact])
+    touch: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    bodies: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    skips: dict[ExternalId, Skipped] = field(default_factory=dict[ExternalId, Skipped])
+    failed: dict[ExternalId, ConnectorError] = field(
+        default_factory=dict[ExternalId, ConnectorError]
+    )
+    unchanged: set[ExternalId] = field(default_factory=set[ExternalId])
+    skipped_again: dict[ExternalId, str] = field(default_factory=dict[ExternalId, str])
+    fetched_bytes: int = 0
+
+    @property
+    def counts(self) -> Counts:
+        """What is settled by looking; what is staged, skipped or failed is counted as written."""
+        return Counts(
+            found=len(self.settled),
+            unchanged=len(self.unchanged),
+            skipped=Counter(self.skipped_again.values()),
+            bytes=self.fetched_bytes,
+        )
+
+    @property
+    def settled(self) -> set[ExternalId]:
+        """Those counted here without a change to their rows."""
+        return self.unchanged | self.skipped_again.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of a page's artifacts, and what this run has done about them."""
+
+    run: RunId
+    known: Mapping[str, Known]
+    counted: set[ExternalId]
+
+    def settled(self, external_id: ExternalId, version: str | None) -> bool:
+        """Whether this run has counted it, as it is."""
+        known = self.known.get(external_id)
+        mine = known is not None and known.run_id == self.run and known.version == version
+        return mine or external_id in self.counted
+
+    def found(self, external_ids: Sequence[ExternalId]) -> int:
+        """How many of them this run has not found yet."""
+        return sum(not self._owed(external_id) for external_id in external_ids)
+
+    def _owed(self, external_id: ExternalId) -> bool:
+        known = self.known.get(external_id)
+        return bool(known and known.run_id == self.run and known.status is ArtifactStatus.STAGED)
+
+
+def sort(page: Page, before: Before) -> Plan:
+    """Decide by the versions alone who needs to be fetched."""
+    plan = Plan()
+    for external_id, artifact in page.upserts.items():
+        known = before.known.get(external_id)
+        if before.settled(external_id, artifact.version):
+            continue
+        if known is None or known.version != artifact.version:
+            plan.fetch.append(artifact)
+        elif known.status is ArtifactStatus.SKIPPED and known.reason:
+            plan.skipped_again[external_id] = known.reason
+        elif known.digest is None:
+            plan.fetch.append(artifact)
+        elif _is_ready(known, known.digest):
+            plan.unchanged.add(external_id)
+        else:  # interrupted, failed, or made by older components: its content is stored
+            plan.stage.append(_staged(artifact, known.digest, artifact.size))
+    return plan
+
+
+def weigh(
+    plan: Plan, before: Before, fetched: Mapping[Ref, bytes | Skipped | ConnectorError]
+) -> None:
+    """Decide by the contents who is new, and add them to the plan."""
+    for artifact in plan.fetch:
+        external_id = artifact.ref.external_id
+        match fetched.get(artifact.ref):
+            case bytes(body):
+                _weigh_body(plan, artifact, body, before.known.get(external_id))
+            case Skipped() as skipped:
+                plan.skips[external_id] = skipped
+            case ArtifactGone() | None:
+                continue  # as if it had not been named: the census will tell
+            case error:
+                plan.failed[external_id] = error
+
+
+def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, known: Known | None) -> None:
+    plan.fetched_bytes += len(body)
+    digest = hashlib.sha256(body).hexdigest()
+    if known is not None and known.digest == digest and _is_ready(known, digest):
+        plan.touch.append((artifact.ref.external_id, artifact.version))
+        plan.unchanged.add(artifact.ref.external_id)
+        return
+    plan.bodies[digest] = body
+    plan.stage.append(_staged(artifact, digest, len(body)))
+
+
+def _is_ready(known: Known, digest: str) -> bool:
+    return known.status is ArtifactStatus.READY and known.ready_key == ready_key(digest)
+
+
+def _staged(artifact: Artifact, digest: str, size: int | None) -> NewArtifact:
+    return NewArtifact(
+        partition=artifact.ref.partition,
+        external_id=artifact.ref.external_id,
+        kind=artifact.kind,
+        title=artifact.title,
+        path=artifact.path,
+        url=artifact.url,
+        mime=artifact.mime,
+        size=size,
+        version=artifact.version,
+        digest=digest,
+        priority=artifact.priority,
+        meta=artifact.meta,
+        created_at=artifact.created_at,
+        updated_at=artifact.updated_at,
+    )
+
+
+def by_reason(skips: Mapping[ExternalId, Skipped]) -> Mapping[str, int]:
+    return Counter(skip.reason.value for skip in skips.values())

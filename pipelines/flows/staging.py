@@ -1,0 +1,158 @@
+"""A page of a crawl on its way into the database: with its cursor and its counts, or not at all."""
+
+from dataclasses import dataclass
+
+from connectors.artifact import ExternalId, PartitionKey
+from connectors.events import Checkpoint, Failed, Skipped
+from pipelines.errors import Explanation, explain
+from pipelines.flows.ingestion import Ingestion, failure, record_failures
+from pipelines.flows.page import Before, Page, Plan, by_reason, sort, weigh
+from pipelines.journal import Step
+from pipelines.progress import StageKey
+from storage import artifacts, blobs, crashpoints, partitions
+from storage.artifacts import ArtifactStatus, NewSkip
+from storage.counts import Counts
+from storage.failures import Failure
+
+SKIPPED, FAILED = ArtifactStatus.SKIPPED, ArtifactStatus.FAILED
+
+
+async def store(
+    ingestion: Ingestion,
+    partition: PartitionKey,
+    page: Page,
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Fetch and stage what is new of a page, and save the place that the checkpoint names."""
+    work = ingestion.work
+    work.go_on()
+    await ingestion.backlog.room(work)
+    async with work.database.reading() as tx:
+        known = await artifacts.known(tx, work.connection.id, page.ids)
+    before = Before(work.run.id, known, ingestion.settled)
+    plan = sort(page, before)
+    if plan.fetch:
+        refs = [artifact.ref for artifact in plan.fetch]
+        weigh(plan, before, await ingestion.connector.fetch(refs))
+    crashpoints.reached("page.fetched")
+    staging = Staging(ingestion, page, plan, before)
+
+    async def write(step: Step) -> None:
+        await staging.write(step)
+        crashpoints.reached("page.writing")
+        if checkpoint is not None:
+            await _save(ingestion, partition, step, checkpoint)
+
+    await work.journal.commit(write)
+    crashpoints.reached("page.committed")
+    ingestion.settled |= plan.settled
+    ingestion.backlog.add(len(plan.stage))
+    work.moved(f"Looking through the source: {work.journal.counts.found:,} found")
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What a page's transaction writes, each part with what it adds to the counts."""
+
+    ingestion: Ingestion
+    page: Page
+    plan: Plan
+    before: Before
+
+    async def write(self, step: Step) -> None:
+        step.counts += self.plan.counts
+        await self._stage(step)
+        await self._skip(step)
+        await self._fail(step)
+        await self._delete(step)
+
+    async def _stage(self, step: Step) -> None:
+        work, plan = self.ingestion.work, self.plan
+        await blobs.put(step.tx, work.run.tenant, plan.bodies)
+        await artifacts.stage(step.tx, work.run.tenant, work.connection.id, work.run.id, plan.stage)
+        await artifacts.touch(step.tx, work.connection.id, plan.touch)
+        staged = [ExternalId(new.external_id) for new in plan.stage]
+        step.counts += Counts(found=self.before.found(staged))
+
+    async def _skip(self, step: Step) -> None:
+        work, said = self.ingestion.work, self.page.skips | self.plan.skips
+        skips = {key: skip for key, skip in said.items() if not self._is(key, SKIPPED)}
+        rows = [_new_skip(key, skip) for key, skip in skips.items()]
+        await artifacts.skip(step.tx, work.run.tenant, work.connection.id, work.run.id, rows)
+        # What only its bytes told to skip is remembered by its version, and not fetched again.
+        fetched = {artifact.ref.external_id: artifact.version for artifact in self.plan.fetch}
+        versions = [(key, fetched[key]) for key in skips if key in fetched]
+        await artifacts.touch(step.tx, work.connection.id, versions)
+        step.counts += Counts(found=self.before.found(list(skips)), skipped=by_reason(skips))
+
+    async def _fail(self, step: Step) -> None:
+        said = [_failure_of(key, event) for key, event in self.page.failed.items()]
+        said += [_failure_of(None, part) for part in self.page.parts]
+        said += self._not_fetched()
+        new = [row for row in said if not self._is(ExternalId(row.external_id), FAILED)]
+        whole = [ExternalId(row.external_id) for row in new if row.external_id]
+        parts = len(new) - len(whole)
+        step.counts += Counts(found=parts + self.before.found(whole))
+        await record_failures(self.ingestion.work, step, new)
+
+    async def _delete(self, step: Step) -> None:
+        there = [key for key in self.page.gone if key in self.before.known]
+        if not there:
+            return
+        # One that this run had staged is accounted for as a skip: it was there, and is gone.
+        owed = len(there) - self.before.found(there)
+        step.counts += Counts(skipped={"deleted": owed} if owed else {})
+        deleted = await artifacts.delete(step.tx, self.ingestion.work.connection.id, there)
+        step.counts += Counts(deleted=deleted - owed)
+
+    def _not_fetched(self) -> list[Failure]:
+        return [
+            failure(
+                explain(self.plan.failed[artifact.ref.external_id]),
+                partition=artifact.ref.partition,
+                external_id=artifact.ref.external_id,
+                title=artifact.path or artifact.title,
+                stage=StageKey.FIND,
+            )
+            for artifact in self.plan.fetch
+            if artifact.ref.external_id in self.plan.failed
+        ]
+
+    def _is(self, external_id: ExternalId, status: ArtifactStatus) -> bool:
+        """Whether this run has said so already."""
+        known = self.before.known.get(external_id)
+        return known is not None and known.run_id == self.before.run and known.status is status
+
+
+async def _save(
+    ingestion: Ingestion, partition: PartitionKey, step: Step, checkpoint: Checkpoint
+) -> None:
+    await partitions.save(
+        step.tx,
+        ingestion.work.run.tenant,
+        ingestion.work.connection.id,
+        partition,
+        cursor=checkpoint.cursor.model_dump(mode="json"),
+        done=checkpoint.done,
+    )
+
+
+def _new_skip(external_id: ExternalId, skip: Skipped) -> NewSkip:
+    return NewSkip(
+        partition=skip.ref.partition,
+        external_id=external_id,
+        title=skip.title,
+        reason=skip.reason,
+        detail=skip.detail,
+        size=skip.size,
+    )
+
+
+def _failure_of(external_id: ExternalId | None, event: Failed) -> Failure:
+    return failure(
+        Explanation(event.failure, event.detail, event.action),
+        partition=event.partition,
+        external_id=external_id or "",
+        title=event.title or external_id or event.partition,
+        stage=StageKey.FIND,
+    )

@@ -1,0 +1,202 @@
+"""Where pipelines meet the world: settings in, open services and an attempt's work out."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from connectors import catalog
+from connectors.connector import Spec
+from pipelines.context import Clock, Context, SystemClock
+from pipelines.errors import HandedOver
+from pipelines.journal import Journal
+from pipelines.ledger import MemoryLedger
+from pipelines.progress import Progress
+from pipelines.reporter import Reporter
+from pipelines.settings import PipelineSettings
+from pipelines.workshop import Limits, Workshop, open_workshop
+from storage import connections, crashpoints, milestones, runs, schema
+from storage.connections import Connection
+from storage.database import Database, Tx, open_database
+from storage.errors import RunEnded, SetupError
+from storage.events import EventLog, State, fold
+from storage.ids import Attempt, RunId
+from storage.relay import Relay
+from storage.runs import Run
+from storage.settings import StorageSettings
+from storage.streams.connect import open_redis
+from storage.streams.redis import RedisEventLog
+from storage.wakeup import RedisWakeup, Wakeup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What one process opens once, for all its runs."""
+
+    settings: PipelineSettings
+    specs: Mapping[str, Spec]
+    database: Database
+    log: EventLog
+    relay: Relay
+    wakeup: Wakeup
+    workshop: Workshop
+    clock: Clock = field(default_factory=SystemClock)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    unpublished: set[RunId] = field(default_factory=set[RunId])
+    """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One attempt at a run, from its adoption to its end."""
+
+    run: Run
+    connection: Connection
+    services: Services
+    context: Context
+    journal: Journal
+    progress: Progress
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+    def moved(self, activity: str | None = None) -> None:
+        if activity is not None:
+            self.progress.activity = activity
+        self.journal.reporter.moved()
+
+    def go_on(self) -> None:
+        """Call at every boundary where an attempt may end well. Raises ``HandedOver``."""
+        if self.services.draining.is_set():
+            raise HandedOver
+
+
+_SERVICES: ContextVar[Services] = ContextVar("services")
+"""What the worker has open, for the flows it runs in its own process."""
+
+
+@asynccontextmanager
+async def open_services(
+    settings: PipelineSettings, storage: StorageSettings
+) -> AsyncGenerator[Services]:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(storage.sql_url()))
+        await schema.check(database)
+        redis = await stack.enter_async_context(open_redis(_redis_url(storage)))
+        log = RedisEventLog(redis)
+        limits = Limits(processes=settings.processes)
+        yield Services(
+            settings=settings,
+            specs=catalog.specs(),
+            database=database,
+            log=log,
+            relay=Relay(database, log),
+            wakeup=RedisWakeup(redis),
+            workshop=await stack.enter_async_context(open_workshop(limits)),
+        )
+
+
+@asynccontextmanager
+async def lend(services: Services) -> AsyncGenerator[None]:
+    """Let flows that begin inside the block use these services."""
+    token = _SERVICES.set(services)
+    try:
+        yield
+    finally:
+        _SERVICES.reset(token)
+
+
+@asynccontextmanager
+async def borrow() -> AsyncGenerator[Services]:
+    """The worker's services; a flow that was started elsewhere opens its own."""
+    lent = _SERVICES.get(None)
+    if lent is not None:
+        yield lent
+        return
+    async with open_services(PipelineSettings(), StorageSettings()) as services:
+        yield services
+
+
+@asynccontextmanager
+async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> AsyncGenerator[Work]:
+    """Adopt the run and go on from what is committed of it. Raises ``AttemptFenced``."""
+    async with services.database.transaction() as tx:
+        run = await runs.adopt(tx, run_id, attempt, worker=services.settings.name)
+        connection = await _connection(tx, run)
+        state = await _folded(tx, run_id)
+    crashpoints.reached("attempt.adopted")
+    work = _work(services, run, connection, state)
+    reporter = work.journal.reporter
+    reporting = asyncio.create_task(reporter.report(), name=f"report-{run_id}")
+    try:
+        yield work
+    finally:
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
+        if not await reporter.finish():
+            services.unpublished.add(run_id)
+
+
+def _work(services: Services, run: Run, connection: Connection, state: State) -> Work:
+    reporter = Reporter(
+        run=run.id,
+        attempt=run.attempt,
+        relay=services.relay,
+        log=services.log,
+        clock=services.clock,
+        progress=Progress.resumed(state, run.counts),
+        seq=run.seq,
+    )
+    journal = Journal(
+        run=run.id,
+        attempt=run.attempt,
+        database=services.database,
+        reporter=reporter,
+        clock=services.clock,
+        counts=run.counts,
+        queryable=run.first_queryable_at is not None,
+    )
+    context = Context(
+        run=run.id,
+        attempt=run.attempt,
+        tenant=run.tenant,
+        ledger=MemoryLedger(),
+        workshop=services.workshop,
+        teller=reporter,
+        clock=services.clock,
+    )
+    return Work(
+        run=run,
+        connection=connection,
+        services=services,
+        context=context,
+        journal=journal,
+        progress=reporter.progress,
+    )
+
+
+async def _connection(tx: Tx, run: Run) -> Connection:
+    connection = run.connection and await connections.get(tx, run.tenant, run.connection)
+    if not connection:
+        raise RunEnded(f"The connection of run {run.id} does not exist any more.")
+    return connection
+
+
+async def _folded(tx: Tx, run_id: RunId) -> State:
+    state: State = {}
+    number = 0
+    while page := await milestones.after(tx, run_id, number):
+        state = fold(state, (event for _, event in page))
+        number = page[-1][0]
+    return state
+
+
+def _redis_url(storage: StorageSettings) -> str:
+    if storage.redis_url is None:
+        raise SetupError(
+            "A worker needs Redis, and HEADWATER_REDIS_URL is not set.",
+            action="Set HEADWATER_REDIS_URL, or start everything with `headwater up`.",
+        )
+    return storage.redis_url.get_secret_value()

@@ -1,0 +1,45 @@
+"""How a worker works, as the environment says it."""
+
+import os
+import socket
+from datetime import timedelta
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class PipelineSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_WORKER_", frozen=True, env_ignore_empty=True
+    )
+
+    name: str = Field(default_factory=_name, max_length=200)
+    """Who holds a run's lease. Two workers must not share it."""
+
+    slots: int = Field(default=4, ge=1)
+    """Runs at once."""
+
+    processes: int = Field(default=1, ge=1)
+    """Processes for cutting, counting and embedding, beside the worker's own."""
+
+    batch: int = Field(default=100, ge=1)
+    """Artifacts that are made searchable at once: what a lost process has to do again."""
+
+    pool: str = "headwater"
+    """The Prefect work pool this worker takes flow runs from."""
+
+    lease_seconds: float = Field(default=15.0, ge=1)
+    renew_seconds: float = Field(default=3.0, gt=0)
+    poll_seconds: float = Field(default=2.0, gt=0)
+    """How often it looks for work when nobody rings."""
+
+    drain_seconds: float = Field(default=25.0, ge=0)
+    """How long a run may take to its next boundary when the worker is told to stop."""
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)

@@ -1,0 +1,58 @@
+"""The runs: what was asked for, who is at it, how far it has come, and what is wished of it.
+
+An attempt's number is the fencing token: every write names it, and a stale one is refused with the
+rest of its transaction. A run is held by the worker that claimed it for as long as its lease is
+renewed; whoever claims it after that gets the next number.
+"""
+
+from storage.runs.asking import find, get, page, request
+from storage.runs.fence import record, save
+from storage.runs.leases import (
+    Beat,
+    Held,
+    adopt,
+    beat,
+    claim,
+    held,
+    hold,
+    release,
+    renew,
+    take_in_hand,
+)
+from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
+from storage.runs.values import Run, Wish
+from storage.runs.wishes import CANCELLED, PAUSED, cancel, honour, pause, resume, retry, wished
+
+__all__ = [
+    "CANCELLED",
+    "PAUSED",
+    "Beat",
+    "Held",
+    "Pulse",
+    "Run",
+    "Wish",
+    "adopt",
+    "beat",
+    "cancel",
+    "claim",
+    "find",
+    "get",
+    "held",
+    "hold",
+    "honour",
+    "page",
+    "pause",
+    "pulses",
+    "record",
+    "release",
+    "renew",
+    "request",
+    "restart",
+    "resume",
+    "retry",
+    "revoke",
+    "save",
+    "stall",
+    "take_in_hand",
+    "wished",
+]

@@ -1,0 +1,104 @@
+"""Writing to a run in an attempt's name: refused if a later attempt owns it, or if it is over."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
+
+from storage import milestones
+from storage.clock import shared_now
+from storage.counts import Counts
+from storage.database import Tx
+from storage.errors import AttemptFenced, Refused, RunEnded
+from storage.events import STATUS_AFTER, TERMINAL, Event, EventKind, RunStatus
+from storage.ids import Attempt, RunId, Seq
+from storage.runs.values import Run, iso, run_of
+from storage.tables import runs
+
+LETS_GO = TERMINAL | {EventKind.PAUSED}
+"""After these nobody holds the run, and nothing is wished of it any more."""
+
+TELLS_THE_ROW = {EventKind.QUERYABLE, EventKind.WISHED}
+"""These leave the status as it is, and tell what they changed all the same."""
+
+
+async def record(tx: Tx, run_id: RunId, event: Event) -> int:
+    """Append a milestone and let it change the run. Answers its number.
+
+    The patch is kept complete: whatever the writer put there, the fields of the run's row are told
+    as the row has them, so that folding the milestones gives the row.
+    """
+    values = _effect(event)
+    if STATUS_AFTER.get(event.kind) is RunStatus.RUNNING:
+        # It may have waited for hours: how long it stands still is counted from here.
+        values |= {"progressed_at": await shared_now(tx), "stalled_at": None}
+    written = await write(tx, run_id, event.attempt, values)
+    whole = replace(event, patch={**event.patch, **_told(written, event)})
+    await milestones.add(tx, written.tenant, run_id, written.milestones, whole)
+    return written.milestones
+
+
+async def save(tx: Tx, run_id: RunId, attempt: Attempt, *, counts: Counts, seq: Seq) -> None:
+    """Keep the counts with what they count. In every transaction of an attempt: it is the fence."""
+    highest = case((runs.c.seq < seq, seq), else_=runs.c.seq)
+    await write(tx, run_id, attempt, {"counts": counts.to_json(), "seq": highest})
+
+
+async def write(tx: Tx, run_id: RunId, attempt: Attempt, values: Mapping[str, Any]) -> Run:
+    """Raises ``AttemptFenced`` or ``RunEnded`` where the attempt may not write."""
+    written = await tx.execute(
+        update(runs).where(owned(run_id, attempt)).values(dict(values)).returning(runs)
+    )
+    row = written.one_or_none()
+    if row is None:
+        raise await refusal(tx, run_id, attempt)
+    return run_of(row)
+
+
+def owned(run_id: RunId, attempt: Attempt) -> ColumnElement[bool]:
+    return and_(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.finished_at.is_(None))
+
+
+async def refusal(tx: Tx, run_id: RunId, attempt: Attempt) -> Refused:
+    row = (await tx.execute(select(runs).where(runs.c.id == run_id))).one_or_none()
+    if row is None:
+        return RunEnded(f"Run {run_id} does not exist any more.")
+    if row.finished_at is not None:
+        return RunEnded(f"Run {run_id} is over: {row.status}.")
+    return AttemptFenced(f"Run {run_id} is at attempt {row.attempt}, not {attempt}.")
+
+
+def _effect(event: Event) -> dict[str, Any]:
+    values: dict[str, Any] = {"milestones": runs.c.milestones + 1}
+    if event.kind in STATUS_AFTER:
+        # Only a run that waits or has failed has a reason, and its event says it.
+        values |= {"status": STATUS_AFTER[event.kind], "reason": event.patch.get("reason")}
+    if event.kind is EventKind.STARTED:
+        values["started_at"] = _first(runs.c.started_at, event.at)
+    if event.kind is EventKind.QUERYABLE:
+        values["first_queryable_at"] = _first(runs.c.first_queryable_at, event.at)
+    if event.kind in LETS_GO:
+        values |= {"worker": None, "lease_until": None, "wish": None}
+    if event.kind in TERMINAL:
+        values["finished_at"] = event.at
+    return values
+
+
+def _first(column: ColumnElement[Any], moment: datetime) -> ColumnElement[Any]:
+    return func.coalesce(column, literal(moment, column.type))
+
+
+def _told(run: Run, event: Event) -> dict[str, Any]:
+    if event.kind not in STATUS_AFTER and event.kind not in TELLS_THE_ROW:
+        return {}
+    return {
+        "status": run.status,
+        "reason": run.reason,
+        "wish": run.wish,
+        "attempt": run.attempt,
+        "started_at": iso(run.started_at),
+        "first_queryable_at": iso(run.first_queryable_at),
+        "finished_at": iso(run.finished_at),
+    }

@@ -1,0 +1,205 @@
+"""Who is at a run: a worker takes it, holds on to it by beating, and lets it go."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, case, false, func, or_, select, true, update
+
+from storage import versions
+from storage.clock import now, shared_now
+from storage.database import Tx
+from storage.events import Event, EventKind, RunStatus
+from storage.ids import ArtifactId, Attempt, RunId
+from storage.runs.fence import owned, record, write
+from storage.runs.values import Run, Wish, wish_of
+from storage.tables import runs
+from storage.versions import Deployment
+
+HOLD_SECONDS = 120
+"""How long a step may take without progress, unless its attempt says otherwise."""
+
+# A worker that is set without a lease had it revoked: see ``pulses.revoke``.
+REVOKED = and_(runs.c.worker.is_not(None), runs.c.lease_until.is_(None))
+# What is to be cancelled or paused is nobody's to take: see ``wishes.honour``.
+TO_STOP = and_(runs.c.wish.is_not(None), runs.c.wish != Wish.RESTART)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """How an attempt fares. Another ``progress`` than the one before is progress."""
+
+    lag_ms: int
+    progress: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    run: RunId
+    attempt: Attempt
+    wish: Wish | None
+
+
+async def claim(
+    tx: Tx,
+    *,
+    worker: str,
+    lease: timedelta,
+    limit: int,
+    version: str | None = None,
+    take_over: bool = True,
+) -> list[Run]:
+    """Take what waits for a worker, and what a worker has let go without a word: oldest first.
+
+    ``take_over`` is for workers that could themselves renew a lease lately: after an outage of the
+    database everybody is late, and nobody is dead. Without a ``version``, any run may be taken.
+    """
+    moment = await shared_now(tx)
+    routed = true() if version is None else _routed(version, await versions.load(tx))
+    late = runs.c.lease_until < moment if take_over else false()
+    waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
+    query = (
+        select(runs)
+        .where(runs.c.finished_at.is_(None), or_(waits, late, REVOKED), ~TO_STOP, routed)
+        .order_by(runs.c.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await tx.execute(query)).all()
+    taken = {
+        "worker": worker,
+        "version": version,
+        "lease_until": moment + lease,
+        **dict.fromkeys(("claimed_at", "beat_at", "progressed_at"), moment),
+        **dict.fromkeys(("wish", "lag_ms", "progress", "stalled_at")),
+        "hold_seconds": HOLD_SECONDS,
+    }
+    return [await _take(tx, row, taken) for row in rows]
+
+
+async def beat(
+    tx: Tx, *, worker: str, lease: timedelta, beats: Mapping[tuple[RunId, Attempt], Beat]
+) -> list[Held]:
+    """Hold on to all that the worker holds. What is not in the answer is not its any more."""
+    moment = await shared_now(tx)
+    renewed = await tx.execute(
+        update(runs)
+        .where(_held_by(worker))
+        .values(lease_until=moment + lease, beat_at=moment)
+        .returning(runs.c.id, runs.c.attempt, runs.c.wish)
+    )
+    mine = [_held(*row) for row in renewed]
+    for each in mine:
+        if each_beat := beats.get((each.run, each.attempt)):
+            await _feel(tx, each, each_beat, moment)
+    return mine
+
+
+async def held(tx: Tx, *, worker: str) -> list[Held]:
+    """The same, only looked at."""
+    query = select(runs.c.id, runs.c.attempt, runs.c.wish).where(_held_by(worker))
+    return [_held(*row) for row in await tx.execute(query)]
+
+
+async def renew(tx: Tx, *, worker: str, lease: timedelta) -> list[tuple[RunId, Attempt]]:
+    """Beat without a word about how it goes."""
+    mine = await beat(tx, worker=worker, lease=lease, beats={})
+    return [(each.run, each.attempt) for each in mine]
+
+
+async def adopt(tx: Tx, run_id: RunId, attempt: Attempt, *, worker: str) -> Run:
+    """The flow says that it is the one at it, wherever it was placed."""
+    return await write(tx, run_id, attempt, {"worker": worker})
+
+
+async def release(tx: Tx, run_id: RunId, attempt: Attempt) -> None:
+    """Give the run back to the queue, to be claimed at once. Its milestone is recorded before."""
+    kept = case((TO_STOP, runs.c.wish), else_=None)
+    values = {"status": RunStatus.QUEUED, "worker": None, "lease_until": None, "wish": kept}
+    await write(tx, run_id, attempt, values)
+
+
+async def hold(tx: Tx, run_id: RunId, attempt: Attempt, *, seconds: int) -> None:
+    """Say how long the step that begins may take without progress."""
+    await write(tx, run_id, attempt, {"hold_seconds": seconds})
+
+
+async def take_in_hand(
+    tx: Tx,
+    run_id: RunId,
+    attempt: Attempt,
+    artifacts: Collection[ArtifactId],
+    *,
+    deaths: int | None = None,
+) -> None:
+    """Say what dies with this process, so that the one that kills it is found.
+
+    ``deaths`` is for whoever knows how the row of deaths goes on: 0 when what was in hand is done.
+    """
+    values: dict[str, Any] = {"in_hand": list(artifacts) or None}
+    if deaths is not None:
+        values["deaths"] = deaths
+    await write(tx, run_id, attempt, values)
+
+
+def _routed(version: str, deployment: Deployment | None) -> ColumnElement[bool]:
+    """What ``versions.route`` says, as a condition."""
+    if deployment is None:
+        return true()
+    ramp, active = deployment.ramp, deployment.active == version
+    if ramp is None:
+        return true() if active else false()
+    ramped = func.coalesce(runs.c.bucket, versions.BUCKETS) < ramp.percent
+    if ramp.version == version:
+        return true() if active else ramped
+    return ~ramped if active else false()
+
+
+async def _take(tx: Tx, row: Row[Any], taken: Mapping[str, Any]) -> Run:
+    values = {**taken, "attempt": row.attempt + 1}
+    if row.worker is not None:
+        values["deaths"] = _deaths(row)
+    run = await write(tx, row.id, Attempt(row.attempt), values)
+    if row.worker is None:
+        return run
+    # Told in the new attempt's name, so that the stream, too, refuses the lost one from here on.
+    words = "A worker stopped answering; another one goes on from the last checkpoint"
+    lost = Event(
+        kind=EventKind.ATTEMPT_LOST,
+        at=now(),
+        attempt=run.attempt,
+        data={"lost": row.attempt, "worker": row.worker, "deaths": run.deaths},
+        patch={"activity": words, "rate": None, "eta": None},
+    )
+    number = await record(tx, run.id, lost)
+    return replace(run, status=RunStatus.QUEUED, reason=None, milestones=number)
+
+
+def _deaths(row: Row[Any]) -> int:
+    progressed = row.claimed_at and row.progressed_at and row.progressed_at > row.claimed_at
+    # Other parts of the run may have moved while what is in hand killed its process again.
+    return 1 if progressed and not row.in_hand else int(row.deaths) + 1
+
+
+async def _feel(tx: Tx, one: Held, how: Beat, moment: datetime) -> None:
+    moved = and_(runs.c.progress.is_not(None), runs.c.progress != how.progress)
+    await tx.execute(
+        update(runs)
+        .where(owned(one.run, one.attempt))
+        .values(
+            lag_ms=how.lag_ms,
+            progress=how.progress,
+            progressed_at=case((moved, moment), else_=runs.c.progressed_at),
+            stalled_at=case((moved, None), else_=runs.c.stalled_at),
+        )
+    )
+
+
+def _held_by(worker: str) -> ColumnElement[bool]:
+    return and_(runs.c.worker == worker, runs.c.finished_at.is_(None), ~REVOKED)
+
+
+def _held(run_id: UUID, attempt: int, wish: str | None) -> Held:
+    return Held(RunId(run_id), Attempt(attempt), wish_of(wish))

@@ -1,0 +1,87 @@
+"""A run, as its row says it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row
+
+from storage.counts import Counts
+from storage.events import RunStatus
+from storage.ids import ArtifactId, Attempt, ConnectionId, RunId, Seq, TenantId
+
+
+class Wish(StrEnum):
+    """What is asked of the attempt that is at a run, until it comes to it."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESTART = "restart"  # let go, so that another worker goes on: a monitor's wish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    id: RunId
+    tenant: TenantId
+    connection: ConnectionId | None
+    workflow: str
+    input: Mapping[str, Any]
+    status: RunStatus
+    reason: Mapping[str, Any] | None
+    attempt: Attempt
+    worker: str | None
+    milestones: int
+    seq: Seq
+    counts: Counts
+    created_at: datetime
+    started_at: datetime | None
+    first_queryable_at: datetime | None
+    finished_at: datetime | None
+    wish: Wish | None
+    version: str | None
+    """The worker's that took it last."""
+
+    bucket: int | None
+    """By which a ramp tells runs apart: see ``storage.versions``."""
+
+    deaths: int
+    """How many attempts in a row were lost without getting anywhere."""
+
+    in_hand: tuple[ArtifactId, ...]
+    """What the attempt was processing when it was last heard of, and dies with it."""
+
+
+def run_of(row: Row[Any]) -> Run:
+    return Run(
+        id=RunId(row.id),
+        tenant=TenantId(row.tenant_id),
+        connection=None if row.connection_id is None else ConnectionId(row.connection_id),
+        workflow=row.workflow,
+        input=row.input,
+        status=RunStatus(row.status),
+        reason=row.reason,
+        attempt=Attempt(row.attempt),
+        worker=row.worker,
+        milestones=row.milestones,
+        seq=Seq(row.seq),
+        counts=Counts.from_json(row.counts),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        first_queryable_at=row.first_queryable_at,
+        finished_at=row.finished_at,
+        wish=wish_of(row.wish),
+        version=row.version,
+        bucket=row.bucket,
+        deaths=row.deaths,
+        in_hand=tuple(ArtifactId(each) for each in row.in_hand or ()),
+    )
+
+
+def wish_of(value: str | None) -> Wish | None:
+    return None if value is None else Wish(value)
+
+
+def iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

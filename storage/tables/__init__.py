@@ -1,0 +1,37 @@
+"""Every table, for SQLite and PostgreSQL alike. Rows belong to a tenant; times are UTC.
+
+What only one database has is made by the migrations and used by ``storage.search``: on SQLite an
+FTS5 table ``chunks_fts(header, text)`` whose rowid is the chunk's id, kept by triggers; on
+PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vectors.
+"""
+
+from storage.tables.making import metadata
+from storage.tables.sources import (
+    artifacts,
+    blobs,
+    chunks,
+    connections,
+    embeddings,
+    failures,
+    partitions,
+    tenants,
+)
+from storage.tables.work import facts, ledger, milestones, requests, runs, workers
+
+__all__ = [
+    "artifacts",
+    "blobs",
+    "chunks",
+    "connections",
+    "embeddings",
+    "facts",
+    "failures",
+    "ledger",
+    "metadata",
+    "milestones",
+    "partitions",
+    "requests",
+    "runs",
+    "tenants",
+    "workers",
+]

@@ -1,0 +1,124 @@
+"""What is to be done, who is at it, and what is known to be done already."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    Uuid,
+)
+
+from storage.columns import Json, JsonOrNone, UtcDateTime
+from storage.tables.making import metadata, of_tenant, partial_index, within_tenant
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    of_tenant(),
+    Column("connection_id", Uuid),
+    Column("workflow", String(100), nullable=False),
+    Column("input", Json, nullable=False),
+    Column("status", String(30), nullable=False),
+    Column("reason", Json),  # {code, message, until?, action?} of waiting and of failed
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("worker", String(200)),  # who holds the lease, None when nobody does
+    Column("lease_until", UtcDateTime),
+    Column("milestones", Integer, nullable=False, default=0),
+    Column("seq", BigInteger, nullable=False, default=0),  # the highest stream seq known to SQL
+    Column("counts", Json, nullable=False),  # storage.counts.Counts, exact at every commit
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("first_queryable_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("wish", String(20)),  # a storage.runs.Wish that its holder has not come to yet
+    Column("version", String(100)),  # of the worker that took it last
+    # 0 to 99, by which a ramp tells runs apart; None from a release that knew no ramps
+    Column("bucket", SmallInteger),
+    # The attempt now at it. All but the next two begin anew with every claim.
+    Column("deaths", Integer, nullable=False, server_default="0"),  # losses in a row
+    Column("in_hand", Json),  # ids of the artifacts that die with the process
+    Column("claimed_at", UtcDateTime),
+    Column("beat_at", UtcDateTime),
+    Column("lag_ms", Integer),  # how late the worker's main loop is
+    Column("progress", String(200)),  # an opaque token: another one is progress
+    Column("progressed_at", UtcDateTime),
+    Column("hold_seconds", Integer, nullable=False, server_default="120"),
+    Column("stalled_at", UtcDateTime),  # when it was told to stand still
+    UniqueConstraint("tenant_id", "id"),
+    within_tenant("connections", "connection_id"),
+    Index("ix_runs_connection_id_id", "connection_id", "id"),
+)
+# What a worker looks through to find something to do.
+partial_index("ix_runs_open", runs.c.created_at, where=runs.c.finished_at.is_(None))
+# A second start while one runs returns the same run: at most one unfinished run a connection.
+partial_index(
+    "uq_runs_open_connection",
+    runs.c.connection_id,
+    where=runs.c.finished_at.is_(None),
+    unique=True,
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("version", String(100), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("draining", Boolean, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+milestones = Table(
+    "milestones",
+    metadata,
+    of_tenant(),
+    Column("run_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1, 2, 3 … within the run
+    Column("kind", String(50), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("patch", Json, nullable=False),
+    within_tenant("runs", "run_id"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("key", String(64), primary_key=True),  # SHA-256 of component, version and input key
+    Column("component", String(100), nullable=False),
+    # a component may well have made None of its input
+    Column("value", JsonOrNone, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+requests = Table(  # what was answered to an Idempotency-Key
+    "requests",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Json, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+facts = Table(  # small truths about the installation: its name, its schema's maker
+    "facts",
+    metadata,
+    Column("key", String(100), primary_key=True),
+    Column("value", Json, nullable=False),
+)

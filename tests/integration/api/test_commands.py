@@ -1,0 +1,129 @@
+"""The commands that ask something of a run or of the workers, over a real api."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from storage import workers
+from storage.database import Database
+from storage.events import EventKind
+from storage.ids import new_id
+from tests.acceptance.headwater import Ended, Machine
+from tests.asked import failed, found
+from tests.serving import Served, Story
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Terminal:
+    """Commands of a user whose Headwater is the server of the test."""
+
+    def __init__(self, home: Path, served: Served) -> None:
+        self._machine, self._url = Machine(home), served.url
+
+    async def run(self, *arguments: object) -> Ended:
+        given = [str(each) for each in arguments]
+        return await self._machine.run(*given, HEADWATER_API_URL=self._url)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, served: Served) -> Terminal:
+    return Terminal(tmp_path, served)
+
+
+async def status(client: httpx.AsyncClient, story: Story) -> tuple[str, str | None]:
+    run = (await client.get(f"/v1/runs/{story.run}")).json()
+    return run["status"], run["wish"]
+
+
+async def test_a_queued_run_is_paused_resumed_and_cancelled(
+    terminal: Terminal, client: httpx.AsyncClient, story: Story
+) -> None:
+    paused = await terminal.run("pause", story.run)
+    resumed = await terminal.run("resume", story.run)
+    cancelled = await terminal.run("cancel", story.run, "--json")
+
+    assert [each.code for each in (paused, resumed, cancelled)] == [0, 0, 0]
+    assert paused.err == f"Paused. Go on with it: headwater resume {story.run}\n"
+    assert f"headwater watch {story.run}" in resumed.err
+    assert json.loads(cancelled.out)["status"] == "cancelled"
+    assert paused.out == resumed.out == cancelled.err == ""
+    assert await status(client, story) == ("cancelled", None)
+
+
+async def test_of_a_run_at_work_the_wish_is_told(
+    terminal: Terminal, client: httpx.AsyncClient, story: Story
+) -> None:
+    await story.start()
+
+    asked = await terminal.run("cancel", story.run)
+
+    assert asked.code == 0
+    assert "What was indexed is kept" in asked.err
+    assert await status(client, story) == ("running", "cancel")
+
+
+async def test_what_failed_is_retried_by_a_run_whose_id_is_the_output(
+    terminal: Terminal, client: httpx.AsyncClient, story: Story
+) -> None:
+    await story.start()
+    await failed(story.database, await found(story.database, story.run))
+    await story.milestone(EventKind.SUCCEEDED_WITH_FAILURES)
+
+    asked = await terminal.run("retry", story.run)
+
+    new = asked.out.strip()
+    assert asked.code == 0
+    assert new != str(story.run)
+    assert asked.err == f"Watch it: headwater watch {new}\n"
+    assert (await client.get(f"/v1/runs/{new}")).status_code == 200
+
+
+@pytest.mark.parametrize("command", ["cancel", "pause", "resume"])
+async def test_a_run_that_is_over_is_refused_in_one_line(
+    terminal: Terminal, story: Story, command: str
+) -> None:
+    await story.start()
+    await story.end()
+
+    refused = await terminal.run(command, story.run)
+
+    assert refused.code == 1
+    assert f"nothing to {command}" in refused.err
+    assert refused.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["cancel", "pause", "resume", "retry"])
+async def test_a_run_that_does_not_exist_is_wrong_usage(terminal: Terminal, command: str) -> None:
+    nowhere = await terminal.run(command, new_id())
+    nonsense = await terminal.run(command, "latest")
+
+    assert (nowhere.code, nonsense.code) == (2, 2)
+    assert "headwater runs" in nonsense.err
+
+
+async def test_a_version_is_activated_ramped_and_shown(
+    terminal: Terminal, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        for version in ("1.4.0", "1.5.0"):
+            await workers.register(tx, name=version, version=version, host="h", pid=1, slots=4)
+
+    before = await terminal.run("deploy", "status")
+    await terminal.run("deploy", "activate", "1.4.0")
+    ramped = await terminal.run("deploy", "ramp", "1.5.0", "10")
+    shown = await terminal.run("deploy", "status", "--json")
+    refused = await terminal.run("deploy", "activate", "1.6.0")
+    forced = await terminal.run("deploy", "activate", "1.6.0", "--force", "--json")
+
+    assert "every worker takes every run" in before.err
+    assert ramped.out.splitlines() == [
+        "1.4.0  active        1 worker  0 runs held  0 queued",
+        "1.5.0  ramping 10 %  1 worker  0 runs held  0 queued",
+    ]
+    assert json.loads(shown.out)["ramp"] == {"version": "1.5.0", "percent": 10}
+    assert (refused.code, forced.code) == (1, 0)
+    assert "1.6.0" in refused.err
+    assert json.loads(forced.out)["active"] == "1.6.0"

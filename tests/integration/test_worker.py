@@ -1,0 +1,237 @@
+"""Real workers, a real Prefect server, a real Redis: what survives when a process does not."""
+
+import signal
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from storage import embedded
+from storage.database import Database
+from storage.events import EventKind, RunStatus, State
+from storage.ids import RunId
+from storage.streams.connect import open_redis
+from storage.streams.redis import RedisEventLog
+from tests.prefect_fixtures import free_port, prefect_server
+from tests.waiting import wait_until
+from tests.working import Worker, ask_for, finished, kinds, look, processed, working
+
+pytestmark = pytest.mark.timeout(240)
+
+FILES = 600
+sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where workers work in a test: its own database and folder, the session's servers."""
+
+    database: Database
+    folder: Path
+    redis_url: str
+    prefect_url: str
+    environment: Mapping[str, str]
+
+    def worker(self, name: str, **changes: str) -> AbstractContextManager[Worker]:
+        return working(self.folder / f"{name}.log", {**self.environment, **changes})
+
+    def source(self, files: int) -> Path:
+        source = self.folder / "source"
+        source.mkdir()
+        for number in range(files):
+            text = f"# Note {number}\n\n" + f"It says {number} in words of its own.\n" * 40
+            (source / f"note-{number:04}.md").write_text(text)
+        return source
+
+
+@pytest.fixture
+def site(
+    database: Database, database_url: str, redis_url: str, prefect_url: str, tmp_path: Path
+) -> Site:
+    environment = {
+        "HEADWATER_DATA_DIR": str(tmp_path),
+        "HEADWATER_DATABASE_URL": database_url,
+        "HEADWATER_REDIS_URL": redis_url,
+        "HEADWATER_WORKER_LEASE_SECONDS": "4",
+        "HEADWATER_WORKER_RENEW_SECONDS": "1",
+        "HEADWATER_WORKER_POLL_SECONDS": "0.5",
+        "HEADWATER_WORKER_POOL": tmp_path.name,
+        "PREFECT_API_URL": prefect_url,
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+    }
+    return Site(database, tmp_path, redis_url, prefect_url, environment)
+
+
+async def test_a_killed_workers_run_is_finished_by_another_with_exact_counts(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("first") as first:
+        await processed(site.database, run_id, 100)
+        first.signal(signal.SIGKILL)
+
+    with site.worker("second"):
+        run = await finished(site.database, run_id)
+
+        assert run.status is RunStatus.SUCCEEDED
+        assert run.attempt == 2
+        assert run.counts.found == run.counts.processed == FILES
+        assert EventKind.ATTEMPT_LOST in await kinds(site.database, run_id)
+        assert (await last_state(site, run_id))["counts"] == run.counts.to_json()
+        await prefect_shows(site, run_id, {1: "Crashed", 2: "Completed"})
+
+
+@sqlite
+async def test_a_terminated_worker_hands_its_run_over_and_ends_well(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("first") as first:
+        await processed(site.database, run_id, 100)
+        first.signal(signal.SIGTERM)
+        await wait_until(first.ended, within_seconds=40)
+        handed_over = await look(site.database, run_id)
+
+    with site.worker("second"):
+        run = await finished(site.database, run_id)
+
+    assert first.process.returncode == 0
+    assert handed_over.status is RunStatus.QUEUED
+    assert run.counts.found == run.counts.processed == FILES
+    story = await kinds(site.database, run_id)
+    assert EventKind.ATTEMPT_HANDED_OVER in story
+    assert EventKind.ATTEMPT_LOST not in story
+
+
+@sqlite
+async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("first") as first:
+        await processed(site.database, run_id, 100)
+        first.signal(signal.SIGSTOP)
+        with site.worker("second"):
+            run = await finished(site.database, run_id)
+            story = await kinds(site.database, run_id)
+            first.signal(signal.SIGCONT)
+            await wait_until(partial(first.says, "attempt.superseded"), within_seconds=60)
+
+    assert run.counts.found == run.counts.processed == FILES
+    assert await look(site.database, run_id) == run
+    assert await kinds(site.database, run_id) == story
+
+
+@sqlite
+async def test_a_run_waits_for_prefect_and_starts_when_it_is_there(site: Site) -> None:
+    port = free_port()
+    run_id = await ask_for(site.database, site.source(3))
+    with site.worker("worker", PREFECT_API_URL=f"http://127.0.0.1:{port}/api") as worker:
+        await wait_until(partial(worker.says, "waiting_for_prefect"), within_seconds=60)
+
+        assert (await look(site.database, run_id)).status is RunStatus.QUEUED
+
+        (site.folder / "server").mkdir()
+        with prefect_server(site.folder / "server", port=port):
+            run = await finished(site.database, run_id)
+
+    assert run.status is RunStatus.SUCCEEDED
+
+
+@sqlite
+async def test_a_run_goes_on_while_prefect_is_away_and_the_next_one_waits_for_it(
+    site: Site,
+) -> None:
+    port, home = free_port(), site.folder / "server"
+    home.mkdir()
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("worker", PREFECT_API_URL=f"http://127.0.0.1:{port}/api"):
+        with prefect_server(home, port=port):
+            await processed(site.database, run_id, 100)
+        run = await finished(site.database, run_id)
+        next_id = await ask_for(site.database, site.folder / "source")
+        with prefect_server(home, port=port):
+            next_run = await finished(site.database, next_id)
+
+    assert run.attempt == 1
+    assert run.counts.found == run.counts.processed == FILES
+    assert next_run.counts.unchanged == FILES
+
+
+@sqlite
+async def test_a_run_goes_on_while_redis_is_away_and_its_end_is_told_later(
+    site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    redis = await embedded.ensure(tmp_path_factory.mktemp("redis"))
+    there = replace(site, redis_url=redis.url)
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("worker", HEADWATER_REDIS_URL=redis.url):
+        await processed(site.database, run_id, 100)
+        await redis.stop()
+        run = await finished(site.database, run_id)
+        await redis.start()
+
+        told = await last_state(there, run_id)
+    await redis.stop()
+
+    assert run.attempt == 1
+    assert run.counts.found == run.counts.processed == FILES
+    assert told["status"] == "succeeded"
+    assert told["counts"] == run.counts.to_json()
+
+
+@sqlite
+async def test_a_failed_run_is_failed_in_prefect_too(site: Site) -> None:
+    run_id = await ask_for(site.database, site.folder / "nowhere")
+    with site.worker("worker"):
+        run = await finished(site.database, run_id)
+
+        await prefect_shows(site, run_id, {1: "Failed"})
+
+    assert run.reason is not None
+    assert run.reason["code"] == "source_missing"
+
+
+@sqlite
+async def test_a_worker_without_redis_says_what_to_do(site: Site) -> None:
+    with site.worker("worker", HEADWATER_REDIS_URL="") as worker:
+        await wait_until(worker.ended, within_seconds=30)
+
+    assert worker.process.returncode == 1
+    assert worker.says("Set HEADWATER_REDIS_URL")
+
+
+@sqlite
+async def test_a_second_signal_ends_a_worker_at_once(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("worker") as worker:
+        await processed(site.database, run_id, 1)
+        worker.signal(signal.SIGTERM)
+        worker.signal(signal.SIGINT)
+
+        await wait_until(worker.ended, within_seconds=10)
+
+
+async def prefect_shows(site: Site, run_id: RunId, states: Mapping[int, str]) -> None:
+    """Wait until the run's flow runs are in these states, by attempt."""
+    async with httpx.AsyncClient(trust_env=False, base_url=site.prefect_url) as http:
+
+        async def shown() -> bool:
+            found = (await http.post("/flow_runs/filter", json={})).json()
+            ours = [each for each in found if each["parameters"].get("run_id") == str(run_id)]
+            return states == {each["parameters"]["attempt"]: each["state"]["name"] for each in ours}
+
+        await wait_until(shown, within_seconds=60)
+
+
+async def last_state(site: Site, run_id: RunId) -> State:
+    """What the stream's readers end with."""
+    async with open_redis(site.redis_url) as redis:
+        log = RedisEventLog(redis)
+
+        async def ended() -> bool:
+            snapshot = await log.snapshot(run_id)
+            return snapshot is not None and snapshot.ended
+
+        await wait_until(ended)
+        snapshot = await log.snapshot(run_id)
+    assert snapshot is not None
+    return snapshot.state
