@@ -85,6 +85,7 @@ class Dispatcher:
         if free <= 0 or now - self._renewed > settings.renew_seconds * 2:
             return
         async with self.services.database.transaction() as tx:
+            self.services.unpublished.update(await runs.honour(tx))
             claimed = await runs.claim(tx, worker=settings.name, lease=settings.lease, limit=free)
             for run in claimed:
                 self._placed[run.id, run.attempt] = now
@@ -164,9 +165,13 @@ class Dispatcher:
         settings, loop = self.services.settings, asyncio.get_running_loop()
         begun = loop.time()
         async with self.services.database.transaction() as tx:
-            ours = await runs.renew(tx, worker=settings.name, lease=settings.lease)
+            mine = await runs.beat(tx, worker=settings.name, lease=settings.lease, beats={})
             crashpoints.reached("lease.renewing")
         self._renewed = begun
+        ours = [(each.run, each.attempt) for each in mine]
+        wished = {(each.run, each.attempt) for each in mine if each.wish is not None}
+        self.services.stopping.clear()
+        self.services.stopping.update(wished)  # they hand over; `honour` does the rest
         for held in ours:
             if held in self._running:
                 continue

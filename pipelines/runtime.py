@@ -43,6 +43,9 @@ class Services:
     workshop: Workshop
     clock: Clock = field(default_factory=SystemClock)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: set[tuple[RunId, Attempt]] = field(default_factory=set[tuple[RunId, Attempt]])
+    """Attempts here whose user wishes the run to stop: they end at their next boundary."""
+
     unpublished: set[RunId] = field(default_factory=set[RunId])
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
 
@@ -67,9 +70,15 @@ class Work:
             self.progress.activity = activity
         self.journal.reporter.moved()
 
+    @property
+    def stopping(self) -> bool:
+        """The worker is drained, or the user wishes the run to stop."""
+        held = self.run.id, self.run.attempt
+        return self.services.draining.is_set() or held in self.services.stopping
+
     def go_on(self) -> None:
         """Call at every boundary where an attempt may end well. Raises ``HandedOver``."""
-        if self.services.draining.is_set():
+        if self.stopping:
             raise HandedOver
 
 

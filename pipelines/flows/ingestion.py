@@ -47,7 +47,7 @@ class Ingestion:
     async def take(self) -> int | None:
         """Reserve the next batch and answer its number; None when there is no more to be done."""
         async with self._taking:
-            while not self.work.services.draining.is_set():
+            while not self.work.stopping:
                 # Both asked first, so that nothing that happens during the look is missed.
                 last, news = self._crawled, self.backlog.news
                 rows = await self._next()

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage import embedded
+from storage import embedded, runs
 from storage.database import Database
 from storage.events import EventKind, RunStatus, State
-from storage.ids import RunId
+from storage.ids import LOCAL_TENANT, RunId
 from storage.streams.connect import open_redis
 from storage.streams.redis import RedisEventLog
 from tests.prefect_fixtures import free_port, prefect_server
@@ -101,6 +101,33 @@ async def test_a_terminated_worker_hands_its_run_over_and_ends_well(site: Site) 
     story = await kinds(site.database, run_id)
     assert EventKind.ATTEMPT_HANDED_OVER in story
     assert EventKind.ATTEMPT_LOST not in story
+
+
+async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("worker"):
+        await processed(site.database, run_id, 100)
+        async with site.database.transaction() as tx:
+            await runs.cancel(tx, LOCAL_TENANT, run_id)
+        run = await finished(site.database, run_id)
+
+        assert run.status is RunStatus.CANCELLED
+        assert 100 <= run.counts.processed < FILES
+
+
+async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(FILES))
+    with site.worker("worker"):
+        await processed(site.database, run_id, 100)
+        async with site.database.transaction() as tx:
+            await runs.pause(tx, LOCAL_TENANT, run_id)
+        await wait_until(partial(_is, site.database, run_id, RunStatus.PAUSED), within_seconds=60)
+        async with site.database.transaction() as tx:
+            await runs.resume(tx, LOCAL_TENANT, run_id)
+        run = await finished(site.database, run_id)
+
+        assert run.status is RunStatus.SUCCEEDED
+        assert run.counts.found == run.counts.processed == FILES
 
 
 @sqlite
@@ -235,3 +262,7 @@ async def last_state(site: Site, run_id: RunId) -> State:
         snapshot = await log.snapshot(run_id)
     assert snapshot is not None
     return snapshot.state
+
+
+async def _is(database: Database, run_id: RunId, status: RunStatus) -> bool:
+    return (await look(database, run_id)).status is status
