@@ -19,7 +19,7 @@ up: .venv/.runtime  ## Run the whole stack on this machine; Ctrl-C stops it
 test: .venv/.dev  ## Run the tests
 	@$(BIN)/python -m pytest
 
-check: .venv/.dev  ## Run the linters, the type checker and the import contracts
+check: .venv/.bench  ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

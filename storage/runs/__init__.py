@@ -16,7 +16,6 @@ from storage.runs.leases import (
     held,
     hold,
     release,
-    renew,
     take_in_hand,
 )
 from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
@@ -45,7 +44,6 @@ __all__ = [
     "pulses",
     "record",
     "release",
-    "renew",
     "request",
     "restart",
     "resume",

@@ -103,12 +103,6 @@ async def held(tx: Tx, *, worker: str) -> list[Held]:
     return [_held(*row) for row in await tx.execute(query)]
 
 
-async def renew(tx: Tx, *, worker: str, lease: timedelta) -> list[tuple[RunId, Attempt]]:
-    """Beat without a word about how it goes."""
-    mine = await beat(tx, worker=worker, lease=lease, beats={})
-    return [(each.run, each.attempt) for each in mine]
-
-
 async def adopt(tx: Tx, run_id: RunId, attempt: Attempt, *, worker: str) -> Run:
     """The flow says that it is the one at it, wherever it was placed."""
     return await write(tx, run_id, attempt, {"worker": worker})

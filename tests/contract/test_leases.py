@@ -136,7 +136,7 @@ async def test_a_late_lease_is_left_alone_by_those_who_were_away_themselves(
 
     async with database.transaction() as tx:
         taken = await runs.claim(tx, worker="two", lease=MINUTE, limit=1, take_over=False)
-        held = await runs.renew(tx, worker="one", lease=MINUTE)
+        held = await runs.beat(tx, worker="one", lease=MINUTE, beats={})
 
     assert taken == []
     assert len(held) == 1

@@ -141,9 +141,9 @@ async def test_a_renewed_lease_keeps_others_away(
     (run,) = await claimed(database, "one", OVER)
 
     async with database.transaction() as tx:
-        held = await runs.renew(tx, worker="one", lease=MINUTE)
+        held = await runs.beat(tx, worker="one", lease=MINUTE, beats={})
 
-    assert held == [(run.id, FIRST)]
+    assert held == [runs.Held(run.id, FIRST, None)]
     assert await claimed(database, "two") == []
 
 
@@ -171,7 +171,7 @@ async def test_a_worker_that_lost_its_run_renews_nothing(
     await claimed(database, "two")
 
     async with database.transaction() as tx:
-        held = await runs.renew(tx, worker="one", lease=MINUTE)
+        held = await runs.beat(tx, worker="one", lease=MINUTE, beats={})
 
     assert held == []
 

@@ -80,7 +80,7 @@ async def test_runs_go_on_when_the_upgrade_comes_that_lets_people_stop_them(
 
         async with database.transaction() as tx:
             page = await runs.page(tx, LOCAL_TENANT, after=None, limit=10)
-            renewed = await runs.renew(tx, worker="old", lease=timedelta(minutes=1))
+            renewed = await runs.beat(tx, worker="old", lease=timedelta(minutes=1), beats={})
             await runs.cancel(tx, LOCAL_TENANT, HELD)
             held = await runs.held(tx, worker="old")
             taken = await runs.claim(
@@ -95,7 +95,7 @@ async def test_runs_go_on_when_the_upgrade_comes_that_lets_people_stop_them(
         (None, None, 0, ())
     }
     assert {run.counts.found for run in page} == {3}
-    assert renewed == [(HELD, 1)]
+    assert [(one.run, one.attempt) for one in renewed] == [(HELD, 1)]
     assert held == [runs.Held(HELD, page[1].attempt, Wish.CANCEL)]
     assert [(run.id, run.version) for run in taken] == [(QUEUED, "2")]
 

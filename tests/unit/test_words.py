@@ -1,11 +1,21 @@
 """A run in plain words."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from api import words
-from api.schemas import CountsView, EtaView, FailureView, HitView, IndexView, ReceiptView
+from api.rollout import DeploymentView, FleetView, RampView
+from api.schemas import (
+    CountsView,
+    EtaView,
+    FailureView,
+    HitView,
+    IndexView,
+    ReceiptView,
+    RunView,
+)
 
 RUN = UUID("0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1")
 
@@ -109,4 +119,49 @@ def test_a_hit_names_file_and_lines_as_editors_understand_it() -> None:
         "storage/events.py:10-24  EventLog.append",
         "    async def append(",
         "        self",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (None, "Reading notes.md"),
+        ("pause", "Pausing: it stops at the next step."),
+        ("cancel", "Cancelling: it stops at the next step."),
+        ("restart", "Reading notes.md"),
+    ],
+)
+def test_what_a_person_asked_for_is_told_until_it_is_done(wish: str | None, said: str) -> None:
+    run = RunView(
+        id=RUN,
+        workflow="ingest",
+        status="running",
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+        activity="Reading notes.md",
+        wish=wish,
+    )
+
+    assert words.headline(run) == said
+
+
+def test_the_end_of_a_cancelled_run_says_what_is_kept() -> None:
+    assert words.receipt(receipt("cancelled"))[0] == (
+        "main: the run was cancelled in 41.3 s. What was indexed is kept."
+    )
+
+
+def test_a_deployment_is_a_line_a_version() -> None:
+    shown = DeploymentView(
+        active="1.4.0",
+        ramp=RampView(version="1.5.0-rc1", percent=10),
+        versions=[
+            FleetView(version="1.4.0", role="active", workers=12, held=40, queued=3),
+            FleetView(version="1.5.0-rc1", role="ramping", workers=1, held=1, queued=0),
+        ],
+        history=[],
+    )
+
+    assert words.deployment(shown) == [
+        "1.4.0      active        12 workers  40 runs held  3 queued",
+        "1.5.0-rc1  ramping 10 %  1 worker    1 run held    0 queued",
     ]

@@ -1,4 +1,4 @@
-"""The commands that ask something of a run or of the workers, over a real api."""
+"""What is asked of a run and of the fleet at a terminal: a process against a real server."""
 
 import json
 from pathlib import Path
