@@ -1,0 +1,58 @@
+"""A fault case as data: what is broken, when, and how the run must end all the same."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tests.chaos.auditor import Expected
+from tests.chaos.rig import Script
+
+BATCH = 8
+HARMLESS = frozenset({"start", "heal", "thaw", "unlock", "note", "same", "continue", "wish", "ask"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Do this when that is so: see ``tests.chaos.actions`` for the words."""
+
+    do: str
+    when: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        return self.do.partition(" ")[0] not in HARMLESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """``crash`` arms the first worker; ``second``: the run is one after a change of the source.
+
+    ``again``: the source changes in the run, and only the next one can be held to it.
+    """
+
+    name: str
+    crash: str = ""
+    steps: tuple[Step, ...] = ()
+    before: tuple[Step, ...] = ()
+    workers: tuple[str, ...] = ("a",)
+    script: Script = field(default_factory=Script)
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    expected: Expected = field(default_factory=Expected)
+    size: int = 40
+    git: bool = False
+    second: bool = False
+    again: bool = False
+    database: str = "sqlite"
+    fast: bool = False
+    must_crash: bool = True
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:60]
+
+    def in_tier(self, *, fast: bool) -> "Case":
+        return replace(self, fast=fast)
+
+
+def then(when: str, do: str) -> Step:
+    return Step(do, when)
