@@ -13,6 +13,7 @@ from tests.chaos.case import Case
 from tests.chaos.cases import cases
 from tests.chaos.machine import random_case
 from tests.chaos.play import Result, play
+from tests.chaos.shipped import fresh, open_shipped
 from tests.chaos.stage import Stage, open_stage
 
 SEEDS = 200
@@ -29,7 +30,9 @@ def main() -> int:
 
 
 async def _all(stage: Stage, chosen: list[Case], wanted: argparse.Namespace) -> int:
-    played = [each async for each in _played(stage, ((case, 0) for case in chosen), wanted)]
+    light = ((case, 0) for case in chosen if not case.shipped)
+    played = [each async for each in _played(stage, light, wanted)]
+    played += await _shipped(stage, [case for case in chosen if case.shipped])
     random = [each async for each in _played(stage, _seeded(wanted), wanted)]
     _say("")
     for line in report.summary(played, random):
@@ -52,10 +55,27 @@ async def _played(
         done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             result = task.result()
-            _say(report.line(result))
-            for finding in result.findings[:8]:
-                _say(f"       {finding}")
+            _tell(result)
             yield result
+
+
+async def _shipped(stage: Stage, chosen: list[Case]) -> list[Result]:
+    """One after the other, on one stack."""
+    if not chosen:
+        return []
+    results = []
+    async with open_shipped(stage.place, stage.nursery) as up:
+        for case in chosen:
+            result = await play(case, stage, stack=fresh(up))
+            _tell(result)
+            results.append(result)
+    return results
+
+
+def _tell(result: Result) -> None:
+    _say(report.line(result))
+    for finding in result.findings[:8]:
+        _say(f"       {finding}")
 
 
 def _seeded(wanted: argparse.Namespace) -> Iterator[tuple[Case, int]]:

@@ -241,9 +241,10 @@ async def _wish(play: "Play", wish: str) -> None:
     """Ask the api for it until it was heard: a request that was cut off is repeated."""
 
     async def heard() -> bool:
+        """Also a no is an answer: the run may be over."""
         with suppress(httpx.HTTPError):
             response = await play.stack.http.post(f"{play.stack.url}/v1/runs/{play.run}/{wish}")
-            return response.is_success
+            return response.is_success or response.status_code == httpx.codes.CONFLICT
         return False
 
     await wait_until(heard)

@@ -44,6 +44,9 @@ class Case:
     again: bool = False
     database: str = "sqlite"
     fast: bool = False
+    shipped: bool = False
+    """On ``headwater up`` as it is, with its Prefect server and its own lease."""
+
     must_crash: bool = True
 
     @property
@@ -56,3 +59,24 @@ class Case:
 
 def then(when: str, do: str) -> Step:
     return Step(do, when)
+
+
+SLOWLY = Script(pace_seconds=0.04)
+VERY_SLOWLY = Script(pace_seconds=0.1)
+"""So that there is a middle of the run to break into."""
+
+ZOMBIE = (
+    then("dead a", "start b"),
+    then("over", "note"),
+    then("after 0.2", "continue a"),
+    then("said a dispatch.ended", "same"),
+)
+"""Another takes over and ends the run; then the first one wakes up, and must not write a thing."""
+
+HANDED_OVER = (
+    then("processed 8", "leave"),
+    then("", "term a"),
+    then("", "exited a 0"),
+    then("", "start b"),
+    then("", "mind"),
+)

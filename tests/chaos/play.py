@@ -26,8 +26,8 @@ from tests.chaos.stage import Stage
 from tests.chaos.watcher import Watcher
 from tests.waiting import wait_until
 
-STEP_SECONDS = 45.0
-END_SECONDS = 60.0
+STEP_SECONDS = 60.0
+END_SECONDS = 90.0
 LOOK_SECONDS = 0.02
 RECOVERY_SECONDS = 30.0
 NO_RUN = RunId(UUID(int=0))
@@ -246,14 +246,17 @@ async def _supervised(stack: Stack) -> AsyncGenerator[None]:
             raise error
 
 
-async def play(case: Case, stage: Stage, *, seed: int = 0) -> Result:
-    """Play it on a fresh stack; whatever it raises is a finding, too."""
+async def play(case: Case, stage: Stage, *, seed: int = 0, stack: Stack | None = None) -> Result:
+    """Play it, on a fresh stack if none is given; whatever it raises is a finding, too."""
     began = time.monotonic()
     place = stage.place / f"{case.slug}-{seed}"
     place.mkdir(parents=True)
     result = Result(name=case.name, logs=place)
     try:
-        await _play(case, stage, place, result, seed)
+        if stack is None:
+            await _play(case, stage, place, result, seed)
+        else:
+            await _play_on(stack, case, place, result, seed)
     except Exception as error:  # noqa: BLE001  # the edge of a case: the others go on
         result.findings.append(f"harness: {type(error).__name__}: {error}")
     result.findings = list(dict.fromkeys(result.findings))
@@ -263,27 +266,33 @@ async def play(case: Case, stage: Stage, *, seed: int = 0) -> Result:
     return result
 
 
-async def _play(case: Case, stage: Stage, place: Path, result: Result, seed: int) -> None:
+async def _play_on(stack: Stack, case: Case, place: Path, result: Result, seed: int) -> None:
     rng = _seeded(f"{case.name}-{seed}")
     source = Source(place, rng, git=case.git)
     source.make(case.size)
     source.tell(case.script)
-    url = await stage.databases[case.database].make(place)
-    async with open_stack(place, stage.nursery, url) as stack, _supervised(stack):
-        auditor = Auditor(
-            database=stack.database,
-            log=RedisEventLog(stack.redis),
-            source=source,
-            logs=stack.logs,
-            secrets=(stack.password,),
-        )
-        play = Play(case=case, stack=stack, source=source, auditor=auditor, rng=rng, result=result)
+    auditor = Auditor(
+        database=stack.database,
+        log=RedisEventLog(stack.redis),
+        source=source,
+        logs=stack.logs,
+        secrets=(stack.password,),
+    )
+    play = Play(case=case, stack=stack, source=source, auditor=auditor, rng=rng, result=result)
+    async with _supervised(stack):
         await stack.start_api()
         await wait_until(stack.api_answers, within_seconds=STEP_SECONDS)
         try:
             await play.go()
         finally:
             play.close()
+            await stack.close()
+
+
+async def _play(case: Case, stage: Stage, place: Path, result: Result, seed: int) -> None:
+    url = await stage.databases[case.database].make(place)
+    async with open_stack(place, stage.nursery, url) as stack:
+        await _play_on(stack, case, place, result, seed)
 
 
 def _seeded(seed: float | str) -> random.Random:

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -254,8 +254,4 @@ async def open_stack(place: Path, nursery: Nursery, database_url: str) -> AsyncG
                 httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(10, connect=2))
             ),
         )
-        try:
-            yield stack
-        finally:
-            with suppress(AssertionError):
-                await stack.close()
+        yield stack
