@@ -155,7 +155,7 @@ def resume(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> No
 def retry(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
     """Try again what failed in a run, in a new run.
 
-    Only what is failed is fetched again. Prints the new run's id.
+    What has changed in the source is ingested, too. Prints the new run's id.
 
     \b
       headwater watch "$(headwater retry 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1)"

@@ -69,6 +69,7 @@ class Dispatcher:
         return self.services.settings.slots - len(self._running)
 
     async def _dispatch(self) -> None:
+        await self._heed()
         await self._claim()
         for placed in await self.orchestrator.waiting():
             if self._free <= 0 or self._draining:
@@ -77,6 +78,13 @@ class Dispatcher:
                 continue
             if await self.orchestrator.reserve(placed):
                 self._start(placed)
+
+    async def _heed(self) -> None:
+        """Stop what its user wishes to stop: it hands over, and ``runs.honour`` does the rest."""
+        async with self.services.database.reading() as tx:
+            mine = await runs.held(tx, worker=self.services.settings.name)
+        self.services.stopping.clear()
+        self.services.stopping.update((each.run, each.attempt) for each in mine if each.wish)
 
     async def _claim(self) -> None:
         """Take runs for the free slots, unless we could not even hold on to what we have."""
@@ -169,9 +177,6 @@ class Dispatcher:
             crashpoints.reached("lease.renewing")
         self._renewed = begun
         ours = [(each.run, each.attempt) for each in mine]
-        wished = {(each.run, each.attempt) for each in mine if each.wish is not None}
-        self.services.stopping.clear()
-        self.services.stopping.update(wished)  # they hand over; `honour` does the rest
         for held in ours:
             if held in self._running:
                 continue

@@ -40,6 +40,9 @@ READER_PRAGMAS = (
 )
 # PostgreSQL's classes of states (connection, resources, operator, system; authorisation, unknown
 # database; lost to a concurrent transaction) and SQLite's result codes that say "not now".
+FROZEN_MILLISECONDS = 10_000
+"""Longer than an honest pause in a transaction, shorter than a run may wait for a worker."""
+
 POSTGRESQL_STATES = ("08", "53", "57", "58", "28", "3D", "40", "55")
 SQLITE_CODES = frozenset({5, 6, 8, 10, 13, 14, 26})  # busy locked readonly io full cantopen notadb
 
@@ -120,7 +123,11 @@ def _postgresql(url: URL) -> Database:
         connect_args={
             "timeout": 5,
             "command_timeout": 60,
-            "server_settings": {"application_name": "headwater"},
+            "server_settings": {
+                "application_name": "headwater",
+                # A process that is frozen in a transaction must not keep others off its rows.
+                "idle_in_transaction_session_timeout": str(FROZEN_MILLISECONDS),
+            },
         },
     )
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -77,7 +77,7 @@ async def resume(
 async def retry_failed(
     run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
 ) -> Response:
-    """All that is failed in the connection of a run that is over; nothing else is looked at."""
+    """All that is failed in the connection of a run that is over, and what has changed since."""
     started: list[RunId] = []
 
     async def work(tx: Tx) -> Answer:
