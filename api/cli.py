@@ -200,7 +200,11 @@ def doctor(*, as_json: Json = False, _no_color: NoColor = False) -> None:
 
 
 deploy = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
-app.add_typer(deploy, name="deploy", help="Say which version of the workers gets the runs.")
+app.add_typer(
+    deploy,
+    name="deploy",
+    help="Say which version of the workers gets the runs. Not in effect yet: see docs/cli.md.",
+)
 
 
 @deploy.command(epilog=EXIT_CODES)
