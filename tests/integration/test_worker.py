@@ -23,6 +23,7 @@ from tests.working import Worker, ask_for, finished, kinds, look, processed, wor
 pytestmark = pytest.mark.timeout(240)
 
 FILES = 600
+MANY = 3_000  # they last long enough to be stopped in the middle
 sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -104,7 +105,7 @@ async def test_a_terminated_worker_hands_its_run_over_and_ends_well(site: Site) 
 
 
 async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) -> None:
-    run_id = await ask_for(site.database, site.source(FILES))
+    run_id = await ask_for(site.database, site.source(MANY))
     with site.worker("worker"):
         await processed(site.database, run_id, 100)
         async with site.database.transaction() as tx:
@@ -112,11 +113,11 @@ async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) 
         run = await finished(site.database, run_id)
 
         assert run.status is RunStatus.CANCELLED
-        assert 100 <= run.counts.processed < FILES
+        assert 100 <= run.counts.processed < MANY
 
 
 async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
-    run_id = await ask_for(site.database, site.source(FILES))
+    run_id = await ask_for(site.database, site.source(MANY))
     with site.worker("worker"):
         await processed(site.database, run_id, 100)
         async with site.database.transaction() as tx:
@@ -127,7 +128,7 @@ async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
         run = await finished(site.database, run_id)
 
         assert run.status is RunStatus.SUCCEEDED
-        assert run.counts.found == run.counts.processed == FILES
+        assert run.counts.found == run.counts.processed == MANY
 
 
 @sqlite
