@@ -22,6 +22,7 @@ export function follow(run, { onState, onEvent, onLink }) {
     source.addEventListener("snapshot", (message) => {
       const frame = JSON.parse(message.data);
       ({ state, seq } = frame);
+      onLink("live"); // also after a gap: the picture is whole again
       onState(state);
       if (frame.ended) end();
     });
