@@ -77,6 +77,7 @@ class Journal:
     async def _commit(self, write: Callable[[Step], Awaitable[R]]) -> R:
         told: dict[str, Any] = {}
         async with self.database.transaction() as tx:
+            await runs.lock(tx, self.run, self.attempt)
             step = Step(tx)
             answer = await write(step)
             counts = self.counts + step.counts

@@ -6,7 +6,7 @@ renewed; whoever claims it after that gets the next number.
 """
 
 from storage.runs.asking import find, get, page, request
-from storage.runs.fence import record, save
+from storage.runs.fence import lock, record, save
 from storage.runs.leases import (
     Beat,
     Held,
@@ -39,6 +39,7 @@ __all__ = [
     "held",
     "hold",
     "honour",
+    "lock",
     "page",
     "pause",
     "pulses",

@@ -46,6 +46,18 @@ async def save(tx: Tx, run_id: RunId, attempt: Attempt, *, counts: Counts, seq: 
     await write(tx, run_id, attempt, {"counts": counts.to_json(), "seq": highest})
 
 
+async def lock(tx: Tx, run_id: RunId, attempt: Attempt) -> Run:
+    """Keep the run as it is until the commit. Raises ``AttemptFenced`` or ``RunEnded``.
+
+    First in a transaction, so that a stale attempt is told that it is stale, and not by whatever
+    it would collide with; and so that nobody takes the run over in the middle.
+    """
+    row = (await tx.execute(select(runs).where(owned(run_id, attempt)).with_for_update())).first()
+    if row is None:
+        raise await refusal(tx, run_id, attempt)
+    return run_of(row)
+
+
 async def write(tx: Tx, run_id: RunId, attempt: Attempt, values: Mapping[str, Any]) -> Run:
     """Raises ``AttemptFenced`` or ``RunEnded`` where the attempt may not write."""
     written = await tx.execute(

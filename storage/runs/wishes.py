@@ -17,9 +17,9 @@ from storage.errors import NothingFailed, RunEnded, RunStopping, RunUnfinished
 from storage.events import Event, EventKind, RunStatus
 from storage.ids import Attempt, RunId, TenantId
 from storage.runs.asking import get, request
-from storage.runs.fence import owned, record, refusal, write
+from storage.runs.fence import lock, record, write
 from storage.runs.leases import TO_STOP
-from storage.runs.values import Run, Wish, run_of, wish_of
+from storage.runs.values import Run, Wish, run_of
 from storage.tables import runs
 
 QUIET: Mapping[str, Any] = {"rate": None, "eta": None}
@@ -106,11 +106,7 @@ async def wished(tx: Tx, run_id: RunId, attempt: Attempt) -> Wish | None:
 
     For an attempt that stops: a pause may have been taken back while it came to a boundary.
     """
-    query = select(runs.c.wish).where(owned(run_id, attempt)).with_for_update()
-    row = (await tx.execute(query)).one_or_none()
-    if row is None:
-        raise await refusal(tx, run_id, attempt)
-    return wish_of(row.wish)
+    return (await lock(tx, run_id, attempt)).wish
 
 
 async def honour(tx: Tx) -> list[RunId]:

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.timeout(240)
 FILES = 600
 MANY = 3_000  # they last long enough to be stopped in the middle
 sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,9 @@ async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
         assert run.counts.found == run.counts.processed == MANY
 
 
-@sqlite
+# Wherever it is frozen, also within a transaction. SQLite's one write lock cannot be taken from a
+# process that is frozen with it (docs/architecture.md), so there this would be a matter of chance.
+@postgresql
 async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("first") as first:
@@ -141,7 +144,7 @@ async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
             run = await finished(site.database, run_id)
             story = await kinds(site.database, run_id)
             first.signal(signal.SIGCONT)
-            await wait_until(partial(first.says, "attempt.superseded"), within_seconds=60)
+            await wait_until(partial(first.says, "dispatch.ended"), within_seconds=60)
 
     assert run.counts.found == run.counts.processed == FILES
     assert await look(site.database, run_id) == run
