@@ -23,7 +23,7 @@ from storage.runs import Run
 
 PICK_UP = timedelta(seconds=30)  # how long what was placed may wait for a worker with a free slot
 SWEEP_SECONDS = 30.0
-MOST_ATTEMPTS = 50
+MOST_TRIES = 50
 
 log = structlog.get_logger()
 
@@ -70,8 +70,10 @@ class Dispatcher:
 
     async def _dispatch(self) -> None:
         await self._heed()
-        await self._claim()
-        for placed in await self.orchestrator.waiting():
+        waiting = await self.orchestrator.waiting()  # raises while nothing could be placed anyway
+        if await self._claim():
+            waiting = await self.orchestrator.waiting()
+        for placed in waiting:
             if self._free <= 0 or self._draining:
                 return
             if (placed.run, placed.attempt) in self._running:
@@ -86,12 +88,15 @@ class Dispatcher:
         self.services.stopping.clear()
         self.services.stopping.update((each.run, each.attempt) for each in mine if each.wish)
 
-    async def _claim(self) -> None:
-        """Take runs for the free slots, unless we could not even hold on to what we have."""
+    async def _claim(self) -> bool:
+        """Take runs for the free slots, unless we could not even hold on to what we have.
+
+        Answers whether it took any.
+        """
         settings, now = self.services.settings, asyncio.get_running_loop().time()
         free = self._free - len(self._placed)
         if free <= 0 or now - self._renewed > settings.renew_seconds * 2:
-            return
+            return False
         async with self.services.database.transaction() as tx:
             self.services.unpublished.update(await runs.honour(tx))
             claimed = await runs.claim(tx, worker=settings.name, lease=settings.lease, limit=free)
@@ -103,9 +108,10 @@ class Dispatcher:
             crashpoints.reached("dispatch.claimed")
             await self._place(run)
             crashpoints.reached("dispatch.placed")
+        return bool(claimed)
 
     async def _place(self, run: Run) -> None:
-        if run.attempt > MOST_ATTEMPTS:
+        if run.tries > MOST_TRIES:
             await self._give_up(run)
             return
         async with self.services.database.reading() as tx:
@@ -115,7 +121,7 @@ class Dispatcher:
         try:
             await self.orchestrator.place(run.id, run.attempt, name=name)
         except AWAY:
-            await self._give_back((run.id, run.attempt))
+            await self._give_back((run.id, run.attempt), tried=False)
             raise
 
     def _start(self, placed: Placed) -> None:
@@ -138,16 +144,16 @@ class Dispatcher:
             del self._running[held]
             self._nudge.set()
 
-    async def _give_back(self, held: Held) -> None:
+    async def _give_back(self, held: Held, *, tried: bool = True) -> None:
         self._placed.pop(held, None)
         with suppress(Refused, DatabaseUnavailable):
             async with self.services.database.transaction() as tx:
-                await runs.release(tx, *held)
+                await runs.release(tx, *held, tried=tried)
 
     async def _give_up(self, run: Run) -> None:
         reason = {
             "code": "attempts_exhausted",
-            "message": f"{run.attempt - 1} attempts did not come to an end.",
+            "message": f"{run.tries - 1} attempts did not come to an end.",
             "action": "Look at the worker's log for what ended them, then start again.",
             "until": None,
         }
@@ -182,7 +188,7 @@ class Dispatcher:
                 continue
             if begun - self._placed.get(held, float("-inf")) > PICK_UP.total_seconds():
                 log.warning("dispatch.not_picked_up", run=str(held[0]), attempt=held[1])
-                await self._give_back(held)
+                await self._give_back(held, tried=False)
         for held in [held for held in self._placed if held not in ours]:
             del self._placed[held]  # another worker has picked it up
         for run in list(self.services.unpublished):
@@ -229,7 +235,7 @@ class Dispatcher:
     async def _drain(self) -> None:
         log.info("dispatch.draining", runs=len(self._running))
         for held in list(self._placed):
-            await self._give_back(held)
+            await self._give_back(held, tried=False)
         if not self._running:
             return
         tasks = list(self._running.values())

@@ -5,10 +5,13 @@ PipelineError
 ├── ItemFailed      an error in the workshop that could not travel as itself
 ├── PoisonItem      it killed, or hung, the process that worked on it: never try it again by itself
 ├── WorkshopClosed  the process is stopping: the attempt ends here, another one goes on
-└── HandedOver      the worker is being drained: end the attempt at this boundary
+├── HandedOver      the worker is being drained: end the attempt at this boundary
+└── MustWait        let the worker go, and go on from the last checkpoint when the wait is over
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from connectors.artifact import FailureClass
 from connectors.errors import (
@@ -19,6 +22,7 @@ from connectors.errors import (
     SourceRefused,
     SourceUnavailable,
 )
+from storage.events import WaitingReason
 
 _LOOK = "Look at the worker's log; if it stays, report it with the lines from there."
 
@@ -44,6 +48,28 @@ class WorkshopClosed(PipelineError):
 class HandedOver(PipelineError):
     def __init__(self) -> None:
         super().__init__("this worker is being drained; another one goes on")
+
+
+class MustWait(PipelineError):
+    """The run can do nothing for now: it waits with nobody at it, and nothing of it is lost.
+
+    ``message`` and ``action`` are for the user. It is taken up again at ``until``; without one only
+    when it is woken (``storage.runs.wake``), so give one where nobody is sure to wake it. For a
+    wait of seconds, sleep instead: to let go and to be taken up again costs about as much.
+    """
+
+    def __init__(
+        self, reason: WaitingReason, message: str, *, action: str, until: datetime | None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.action = action
+        self.until = until
+
+
+def longest(waits: Sequence[MustWait]) -> MustWait:
+    """Of several, the one that ends last: before that there is no use in trying again."""
+    return max(waits, key=lambda wait: (wait.until is None, wait.until or _NEVER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +108,7 @@ def explain(error: Exception) -> Explanation:
     return Explanation(_INTERNAL, f"{type(error).__name__}: {error}", _LOOK)
 
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _INTERNAL = FailureClass.INTERNAL
 _CLASS_OF: dict[type[ConnectorError], FailureClass] = {
     ArtifactGone: FailureClass.NOT_FOUND,

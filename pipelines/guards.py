@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from opentelemetry import trace
@@ -12,11 +12,15 @@ from opentelemetry import trace
 from connectors.errors import ConnectorError
 from pipelines.component import Call
 from pipelines.context import Retrying
-from pipelines.errors import HandedOver, StageFailed, WorkshopClosed
+from pipelines.errors import HandedOver, MustWait, StageFailed, WorkshopClosed
 from pipelines.ledger import Entry
 from storage.errors import StorageError
+from storage.events import WaitingReason
 
 R = TypeVar("R")
+
+STAND_BY = timedelta(minutes=1)
+"""A longer wait is not worth a worker's slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,14 @@ class Traced:
 class Boundary:
     """What nobody foresaw becomes a ``StageFailed`` that names the component and the cause.
 
-    What the caller must decide about (a source or a server that is away, a run that was taken over)
-    passes as it is, and so does cancellation.
+    What the caller must decide about (a source or a server that is away, a run that must wait or
+    was taken over) passes as it is, and so does cancellation.
     """
 
     async def __call__(self, call: Call[R], proceed: Callable[[Call[R]], Awaitable[R]]) -> R:
         try:
             return await proceed(call)
-        except (StageFailed, HandedOver, WorkshopClosed, ConnectorError, StorageError):
+        except (StageFailed, HandedOver, MustWait, WorkshopClosed, ConnectorError, StorageError):
             raise
         except Exception as error:
             raise StageFailed(call.component, error) from error
@@ -76,7 +80,8 @@ class Once:
 class Retry:
     """Try again on the named errors: when the error says, else after twice as long each time.
 
-    This is the only layer that retries: Prefect and the transports do not.
+    If the error says to come back so late that a worker should not stand by, the run waits without
+    one. This is the only layer that retries: Prefect and the transports do not.
     """
 
     on: tuple[type[Exception], ...]
@@ -91,14 +96,16 @@ class Retry:
             if call.attempt >= self.attempts:
                 raise
             wait = self._wait(call, error)
+            if (_asked(error) or STAND_BY) > STAND_BY:
+                raise _let_go(error, call.context.clock.now() + wait) from error
             self._tell(call, error, wait)
         await call.context.clock.sleep(wait.total_seconds())
         return await self(replace(call, attempt=call.attempt + 1), proceed)
 
     def _wait(self, call: Call[R], error: Exception) -> timedelta:
         # Longer by chance, so that those who failed together do not come back together.
-        asked = getattr(error, "retry_after", None)
-        if isinstance(asked, timedelta):
+        asked = _asked(error)
+        if asked is not None:
             return asked + self.first_wait * call.context.jitter()
         doubled = min(self.first_wait * 2.0 ** (call.attempt - 1), self.longest_wait)
         return doubled * (1 + call.context.jitter())
@@ -112,6 +119,20 @@ class Retry:
             reason=str(error) or type(error).__name__,
         )
         call.context.teller.retrying(news)
+
+
+def _asked(error: Exception) -> timedelta | None:
+    asked = getattr(error, "retry_after", None)
+    return asked if isinstance(asked, timedelta) else None
+
+
+def _let_go(error: Exception, until: datetime) -> MustWait:
+    return MustWait(
+        WaitingReason.RATE_LIMITED,
+        str(error) or "We were asked to come back later.",
+        action="Nothing to do: it goes on by itself.",
+        until=until,
+    )
 
 
 @dataclass(frozen=True, slots=True)

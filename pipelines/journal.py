@@ -31,13 +31,17 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Step:
-    """One transaction in the making: what it adds to the counts, and what it tells."""
+    """One transaction in the making: what it adds to the counts, and what it tells.
+
+    ``last``: the attempt has nothing more to say after it, whatever kind of milestone it tells.
+    """
 
     tx: Tx
     counts: Counts = field(default_factory=Counts)
     news: list[tuple[EventKind, Mapping[str, Any], Mapping[str, Any]]] = field(
         default_factory=list[tuple[EventKind, Mapping[str, Any], Mapping[str, Any]]]
     )
+    last: bool = False
 
     def tell(self, kind: EventKind, data: Mapping[str, Any] | None = None, **patch: Any) -> None:
         """Add a milestone. What moves by itself (counts, stages) is in its patch anyway."""
@@ -92,7 +96,7 @@ class Journal:
         self.queryable |= any(kind is EventKind.QUERYABLE for kind, _, _ in step.news)
         self.reporter.progress.committed(counts, now=self.clock.monotonic())
         if told:
-            last = any(kind in LAST for kind, _, _ in step.news)
+            last = step.last or any(kind in LAST for kind, _, _ in step.news)
             self.reporter.committed(told, last=last)
         else:
             self.reporter.moved()

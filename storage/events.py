@@ -50,6 +50,18 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class WaitingReason(StrEnum):
+    """What a run waits for. The first three of them end by themselves, or are looked at again."""
+
+    RATE_LIMITED = "rate_limited"  # the source or the model asked us to come later
+    PROVIDER_DOWN = "provider_down"
+    CAPACITY = "capacity"  # others are being served
+    REAUTHORIZATION = "reauthorization"  # the user has to connect the account again
+    BUDGET = "budget"  # what may be spent is spent
+    DISK = "disk"  # there is no room
+    INPUT = "input"  # somebody has to answer first
+
+
 STATUS_AFTER: Mapping[EventKind, RunStatus] = {
     EventKind.QUEUED: RunStatus.QUEUED,
     EventKind.STARTED: RunStatus.RUNNING,

@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from connectors.errors import ConnectorError, KindUnknown, SourceInvalid
-from pipelines.errors import HandedOver, PipelineError, StageFailed
+from pipelines.errors import HandedOver, MustWait, PipelineError, StageFailed
 from pipelines.flows.crawl import finish_crawl
 from pipelines.flows.ingestion import Backlog, Ingestion, finish_stage, start_stage
 from pipelines.flows.steps import Plain, Steps
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the attempt ended. ``status`` is the run's: queued again if it was handed over."""
+    """How the attempt ended. ``status`` is the run's: queued again, or waiting, if it goes on."""
 
     status: RunStatus | None
     message: str
@@ -49,6 +49,8 @@ async def perform(work: Work, steps: Callable[[Ingestion], Steps] = Plain) -> Ou
         return Outcome(None, str(refusal))
     except HandedOver:
         return await _hand_over(work)
+    except MustWait as wait:
+        return await _let_wait(work, wait)
     except asyncio.CancelledError:
         async with asyncio.timeout(LAST_WORDS_SECONDS):
             await asyncio.shield(_hand_over(work))
@@ -114,16 +116,23 @@ async def _work(ingestion: Ingestion, steps: Steps) -> None:
             await finish_crawl(ingestion)
         except HandedOver:  # not raised here, for it would break off the batches in hand
             ingestion.crawled()
+        except MustWait as wait:
+            ingestion.must_wait(wait, reading=False)
+            ingestion.crawled()
 
-    async def process() -> None:
-        while (number := await ingestion.take()) is not None:
-            await steps.batch(number)
-
-    await _together(crawl(), *(process() for _ in range(LANES)))
-    ingestion.work.go_on()
+    await _together(crawl(), *(_read(ingestion, steps) for _ in range(LANES)))
+    ingestion.go_on()
     await _change_stage(ingestion, finished=StageKey.READ, started=StageKey.TIDY)
     for partition in plan.partitions:
         await steps.tidy(partition.key)
+
+
+async def _read(ingestion: Ingestion, steps: Steps) -> None:
+    while (number := await ingestion.take()) is not None:
+        try:
+            await steps.batch(number)
+        except MustWait as wait:
+            ingestion.must_wait(wait, reading=True)
 
 
 async def _change_stage(ingestion: Ingestion, *, finished: StageKey, started: StageKey) -> None:
@@ -198,6 +207,24 @@ async def _hand_over(work: Work) -> Outcome:
     return Outcome(RunStatus.QUEUED, str(HandedOver()))
 
 
+async def _let_wait(work: Work, wait: MustWait) -> Outcome:
+    async def write(step: Step) -> None:
+        await runs.park(step.tx, work.run.id, work.run.attempt, until=wait.until)
+        reason = {
+            "code": wait.reason,
+            "message": str(wait),
+            "action": wait.action,
+            "until": wait.until and wait.until.isoformat(),
+        }
+        step.tell(EventKind.WAITING, reason=reason, rate=None, eta=None, activity=str(wait))
+        step.last = True
+        crashpoints.reached("wait.writing")
+
+    outcome = await _end(work, write, Outcome(RunStatus.WAITING, str(wait)))
+    crashpoints.reached("wait.committed")
+    return outcome
+
+
 async def _end(work: Work, write: Callable[[Step], Awaitable[None]], outcome: Outcome) -> Outcome:
     try:
         await work.journal.commit(write)
@@ -220,7 +247,7 @@ async def _together(*works: Any) -> None:
 def _foremost(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """That the run is not ours any more matters most; next, what we know the name of."""
     flat = [each for each in errors.exceptions if not isinstance(each, BaseExceptionGroup)]
-    for kind in (AttemptFenced, RunEnded, HandedOver, ConnectorError, PipelineError):
+    for kind in (AttemptFenced, RunEnded, HandedOver, MustWait, ConnectorError, PipelineError):
         for each in flat:
             if isinstance(each, kind):
                 return each

@@ -12,7 +12,7 @@ from pipelines.chunking import Chunk
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.digest import Digest, Document
-from pipelines.errors import StageFailed
+from pipelines.errors import MustWait, StageFailed, longest
 from pipelines.flows.ingestion import Ingestion, failure, record_failures, start_stage
 from pipelines.guards import Boundary, Traced
 from pipelines.journal import Step
@@ -42,28 +42,46 @@ class Made:
 
 @component(Traced(), Boundary())
 async def process(context: Context, ingestion: Ingestion, number: int) -> None:
-    """Make a batch's artifacts searchable, or record why they cannot be."""
+    """Make a batch's artifacts searchable, or record why they cannot be.
+
+    Raises ``MustWait`` if some of them must: they stay staged, and the others are done.
+    """
     rows = ingestion.batches[number]
     try:
-        await _process(context, ingestion, rows)
+        waits = await _process(context, ingestion, rows)
     finally:
         del ingestion.batches[number]
-    ingestion.backlog.add(-len(rows))
+    ingestion.backlog.add(len(waits) - len(rows))
+    if waits:
+        raise longest(waits)
 
 
-async def _process(context: Context, ingestion: Ingestion, rows: Sequence[Staged]) -> None:
+async def _process(
+    context: Context, ingestion: Ingestion, rows: Sequence[Staged]
+) -> list[MustWait]:
+    """Answers what has to be waited for, once for each artifact that it keeps back."""
     work = ingestion.work
     crashpoints.reached("batch.begun")
     work.moved(_reading(rows))
     async with work.database.reading() as tx:
         bodies = await blobs.get(tx, work.run.tenant, {row.digest for row in rows})
     kept = BatchLedger({})  # readings by a model will be looked up here, by content and producer
-    made = await _digest_all(replace(context, ledger=kept), rows, bodies)
+    made, waits = await _digest_all(replace(context, ledger=kept), rows, bodies)
+    if made:
+        await _keep(context, ingestion, made, kept)
+    return waits
+
+
+async def _keep(
+    context: Context, ingestion: Ingestion, made: Sequence[Made], kept: BatchLedger
+) -> None:
+    """Commit what was made, with all that is to be known of it."""
+    work = ingestion.work
     vectors, embedded = await _vectors(context, ingestion, made)
     crashpoints.reached("batch.made")
     whole = [(each.staged, each.digest) for each in made if isinstance(each.digest, Digest)]
     new = {staged.id: _chunks(staged, digest, vectors) for staged, digest in whole}
-    found = sum(row.run_id != work.run.id for row in rows)
+    found = sum(each.staged.run_id != work.run.id for each in made)
 
     async def write(step: Step) -> None:
         tenant, connection = work.run.tenant, work.connection.id
@@ -93,18 +111,22 @@ async def _process(context: Context, ingestion: Ingestion, rows: Sequence[Staged
 
 async def _digest_all(
     context: Context, rows: Sequence[Staged], bodies: Mapping[str, bytes]
-) -> list[Made]:
+) -> tuple[list[Made], list[MustWait]]:
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(row: Staged) -> Made:
+    async def one(row: Staged) -> Made | MustWait:
         document = Document(bodies.get(row.digest, b""), path=row.path, title=row.title)
         async with places:
             try:
                 return Made(row, await stages.digest(context, document))
             except StageFailed as error:
                 return Made(row, error)
+            except MustWait as wait:  # the others are finished: they may have cost something
+                return wait
 
-    return await asyncio.gather(*(one(row) for row in rows))
+    ends = await asyncio.gather(*(one(row) for row in rows))
+    made = [each for each in ends if isinstance(each, Made)]
+    return made, [each for each in ends if isinstance(each, MustWait)]
 
 
 async def _vectors(

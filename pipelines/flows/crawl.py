@@ -83,7 +83,12 @@ class Crawl:
                 self.ingestion.partial.add(self.partition)
             case Waiting(reason, until):
                 self.waiting = True
-                told = {"code": reason, "until": until.isoformat() if until else None}
+                told = {
+                    "code": reason,
+                    "message": "The source asked us to wait.",
+                    "action": "Nothing to do: it goes on by itself.",
+                    "until": until.isoformat() if until else None,
+                }
                 await self._tell(EventKind.WAITING, reason=told)
             case _ if self.waiting:
                 self.waiting = False

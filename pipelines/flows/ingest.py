@@ -75,6 +75,8 @@ def _state(outcome: Outcome) -> State[None]:
             return Completed(name="CompletedWithFailures", message=outcome.message)
         case RunStatus.FAILED:
             return Failed(message=outcome.message)
+        case RunStatus.WAITING:
+            return Cancelled(name="Waiting", message=outcome.message)
         case RunStatus.QUEUED:
             return Cancelled(name="HandedOver", message=outcome.message)
         case _:

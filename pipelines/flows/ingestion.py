@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from connectors.artifact import ExternalId, PartitionKey
 from connectors.connector import Connector, Spec
-from pipelines.errors import Explanation
+from pipelines.errors import Explanation, MustWait, longest
 from pipelines.journal import Step
 from pipelines.progress import StageKey, StageStatus
 from pipelines.runtime import Work
@@ -36,9 +36,25 @@ class Ingestion:
     """Whom this attempt has found to be as before: their rows do not tell."""
 
     held_back: int = 0
+    wait: MustWait | None = None
+    """What a part of it must wait for: the others come to their next boundary, and then it does."""
+
     _crawled: bool = False
+    _reading_waits: bool = False
     _taken: int = 0
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def go_on(self) -> None:
+        """Call at every boundary of the crawl. Raises ``HandedOver`` or ``MustWait``."""
+        self.work.go_on()
+        if self.wait is not None:
+            raise self.wait
+
+    def must_wait(self, wait: MustWait, *, reading: bool) -> None:
+        """What is staged is read first if only the source has to be waited for."""
+        self._reading_waits |= reading
+        self.wait = wait if self.wait is None else longest([self.wait, wait])
+        self.backlog.changed()
 
     def crawled(self) -> None:
         self._crawled = True
@@ -47,7 +63,7 @@ class Ingestion:
     async def take(self) -> int | None:
         """Reserve the next batch and answer its number; None when there is no more to be done."""
         async with self._taking:
-            while not self.work.stopping:
+            while not (self.work.stopping or self._reading_waits):
                 # Both asked first, so that nothing that happens during the look is missed.
                 last, news = self._crawled, self.backlog.news
                 rows = await self._next()
@@ -88,10 +104,11 @@ class Backlog:
         self.news.set()
         self.news = asyncio.Event()
 
-    async def room(self, work: Work) -> None:
+    async def room(self, go_on: Callable[[], None]) -> None:
         while self.size >= MUCH:
-            work.go_on()
-            await self.news.wait()
+            news = self.news
+            go_on()
+            await news.wait()
 
 
 def start_stage(work: Work, step: Step, stage: StageKey) -> None:

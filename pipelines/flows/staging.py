@@ -25,8 +25,8 @@ async def store(
 ) -> None:
     """Fetch and stage what is new of a page, and save the place that the checkpoint names."""
     work = ingestion.work
-    work.go_on()
-    await ingestion.backlog.room(work)
+    ingestion.go_on()
+    await ingestion.backlog.room(ingestion.go_on)
     async with work.database.reading() as tx:
         known = await artifacts.known(tx, work.connection.id, page.ids)
     before = Before(work.run.id, known, ingestion.settled)

@@ -20,6 +20,7 @@ from storage.runs.leases import (
 )
 from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
 from storage.runs.values import Run, Wish
+from storage.runs.waits import park, wake
 from storage.runs.wishes import CANCELLED, PAUSED, cancel, honour, pause, resume, retry, wished
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "honour",
     "lock",
     "page",
+    "park",
     "pause",
     "pulses",
     "record",
@@ -53,5 +55,6 @@ __all__ = [
     "save",
     "stall",
     "take_in_hand",
+    "wake",
     "wished",
 ]

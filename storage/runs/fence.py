@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
 
 from storage import milestones
-from storage.clock import shared_now
+from storage.clock import now, shared_now
 from storage.counts import Counts
 from storage.database import Tx
 from storage.errors import AttemptFenced, Refused, RunEnded
@@ -20,6 +20,7 @@ from storage.tables import runs
 LETS_GO = TERMINAL | {EventKind.PAUSED}
 """After these nobody holds the run, and nothing is wished of it any more."""
 
+QUEUED_AGAIN = {"activity": "Waiting for a worker", "rate": None, "eta": None}
 TELLS_THE_ROW = {EventKind.QUERYABLE, EventKind.WISHED}
 """These leave the status as it is, and tell what they changed all the same."""
 
@@ -38,6 +39,12 @@ async def record(tx: Tx, run_id: RunId, event: Event) -> int:
     whole = replace(event, patch={**event.patch, **_told(written, event)})
     await milestones.add(tx, written.tenant, run_id, written.milestones, whole)
     return written.milestones
+
+
+async def requeue(tx: Tx, run_id: RunId, attempt: Attempt) -> int:
+    """Say that the run is in the queue again. Answers the milestone's number."""
+    event = Event(kind=EventKind.REQUEUED, at=now(), attempt=attempt, patch=QUEUED_AGAIN)
+    return await record(tx, run_id, event)
 
 
 async def save(tx: Tx, run_id: RunId, attempt: Attempt, *, counts: Counts, seq: Seq) -> None:
@@ -69,6 +76,11 @@ async def write(tx: Tx, run_id: RunId, attempt: Attempt, values: Mapping[str, An
     return run_of(row)
 
 
+def one_try_less() -> ColumnElement[int]:
+    """For an attempt that ends well without ending the run: it is not held against it."""
+    return case((runs.c.tries > 0, runs.c.tries - 1), else_=0)
+
+
 def owned(run_id: RunId, attempt: Attempt) -> ColumnElement[bool]:
     return and_(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.finished_at.is_(None))
 
@@ -87,10 +99,14 @@ def _effect(event: Event) -> dict[str, Any]:
     if event.kind in STATUS_AFTER:
         # Only a run that waits or has failed has a reason, and its event says it.
         values |= {"status": STATUS_AFTER[event.kind], "reason": event.patch.get("reason")}
+        if STATUS_AFTER[event.kind] is not RunStatus.WAITING:
+            values["waits_until"] = None
     if event.kind is EventKind.STARTED:
         values["started_at"] = _first(runs.c.started_at, event.at)
     if event.kind is EventKind.QUERYABLE:
         values["first_queryable_at"] = _first(runs.c.first_queryable_at, event.at)
+    if event.kind is EventKind.ATTEMPT_HANDED_OVER:
+        values["tries"] = one_try_less()
     if event.kind in LETS_GO:
         values |= {"worker": None, "lease_until": None, "wish": None}
     if event.kind in TERMINAL:

@@ -13,7 +13,7 @@ from storage.clock import now, shared_now
 from storage.database import Tx
 from storage.events import Event, EventKind, RunStatus
 from storage.ids import ArtifactId, Attempt, RunId
-from storage.runs.fence import owned, record, write
+from storage.runs.fence import one_try_less, owned, record, requeue, write
 from storage.runs.values import Run, Wish, wish_of
 from storage.tables import runs
 from storage.versions import Deployment
@@ -23,6 +23,9 @@ HOLD_SECONDS = 120
 
 # A worker that is set without a lease had it revoked: see ``pulses.revoke``.
 REVOKED = and_(runs.c.worker.is_not(None), runs.c.lease_until.is_(None))
+PARKED = and_(
+    runs.c.status == RunStatus.WAITING, runs.c.worker.is_(None), runs.c.finished_at.is_(None)
+)
 # What is to be cancelled or paused is nobody's to take: see ``wishes.honour``.
 TO_STOP = and_(runs.c.wish.is_not(None), runs.c.wish != Wish.RESTART)
 
@@ -53,16 +56,19 @@ async def claim(
 ) -> list[Run]:
     """Take what waits for a worker, and what a worker has let go without a word: oldest first.
 
+    What waited for something else is taken when its moment has come (see ``waits.park``).
+
     ``take_over`` is for workers that could themselves renew a lease lately: after an outage of the
     database everybody is late, and nobody is dead. Without a ``version``, any run may be taken.
     """
     moment = await shared_now(tx)
     routed = true() if version is None else _routed(version, await versions.load(tx))
+    due = and_(PARKED, runs.c.waits_until <= moment)
     late = runs.c.lease_until < moment if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
     query = (
         select(runs)
-        .where(runs.c.finished_at.is_(None), or_(waits, late, REVOKED), ~TO_STOP, routed)
+        .where(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), ~TO_STOP, routed)
         .order_by(runs.c.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -108,10 +114,20 @@ async def adopt(tx: Tx, run_id: RunId, attempt: Attempt, *, worker: str) -> Run:
     return await write(tx, run_id, attempt, {"worker": worker})
 
 
-async def release(tx: Tx, run_id: RunId, attempt: Attempt) -> None:
-    """Give the run back to the queue, to be claimed at once. Its milestone is recorded before."""
+async def release(tx: Tx, run_id: RunId, attempt: Attempt, *, tried: bool = True) -> None:
+    """Give the run back to the queue, to be claimed at once. Its milestone is recorded before.
+
+    Not ``tried`` is an attempt that nobody could begin: it is not held against the run.
+    """
     kept = case((TO_STOP, runs.c.wish), else_=None)
-    values = {"status": RunStatus.QUEUED, "worker": None, "lease_until": None, "wish": kept}
+    values: dict[str, Any] = {
+        "status": RunStatus.QUEUED,
+        "worker": None,
+        "lease_until": None,
+        "wish": kept,
+    }
+    if not tried:
+        values["tries"] = one_try_less()
     await write(tx, run_id, attempt, values)
 
 
@@ -152,10 +168,15 @@ def _routed(version: str, deployment: Deployment | None) -> ColumnElement[bool]:
 
 
 async def _take(tx: Tx, row: Row[Any], taken: Mapping[str, Any]) -> Run:
-    values = {**taken, "attempt": row.attempt + 1}
+    values = {**taken, "attempt": row.attempt + 1, "tries": row.tries + 1}
     if row.worker is not None:
         values["deaths"] = _deaths(row)
     run = await write(tx, row.id, Attempt(row.attempt), values)
+    if row.status == RunStatus.WAITING and row.worker is None:
+        number = await requeue(tx, run.id, run.attempt)
+        return replace(
+            run, status=RunStatus.QUEUED, reason=None, waits_until=None, milestones=number
+        )
     if row.worker is None:
         return run
     # Told in the new attempt's name, so that the stream, too, refuses the lost one from here on.

@@ -46,6 +46,12 @@ class Run:
     bucket: int | None
     """By which a ramp tells runs apart: see ``storage.versions``."""
 
+    waits_until: datetime | None
+    """When a run that waits is looked at again; None if somebody has to wake it."""
+
+    tries: int
+    """How many attempts came to no good end, the one now at it included."""
+
     deaths: int
     """How many attempts in a row were lost without getting anywhere."""
 
@@ -74,6 +80,8 @@ def run_of(row: Row[Any]) -> Run:
         wish=wish_of(row.wish),
         version=row.version,
         bucket=row.bucket,
+        waits_until=row.waits_until,
+        tries=row.tries,
         deaths=row.deaths,
         in_hand=tuple(ArtifactId(each) for each in row.in_hand or ()),
     )

@@ -56,7 +56,9 @@ async def pause(tx: Tx, tenant: TenantId, run_id: RunId) -> Run | None:
 
 
 async def resume(tx: Tx, tenant: TenantId, run_id: RunId) -> Run | None:
-    """Go on after a pause, also one that nobody came to yet. What runs just goes on running.
+    """Go on after a pause, also one that nobody came to yet; or look now whether a wait is over.
+
+    What runs just goes on running.
 
     Raises ``RunEnded`` and ``RunStopping``.
     """
@@ -65,7 +67,8 @@ async def resume(tx: Tx, tenant: TenantId, run_id: RunId) -> Run | None:
         return None
     _refuse_ended(row, "resume")
     _refuse_stopping(row)
-    if row.status == RunStatus.PAUSED:
+    parked = row.status == RunStatus.WAITING and row.worker is None
+    if row.status == RunStatus.PAUSED or parked:
         return await _tell(tx, row, Attempt(row.attempt), EventKind.REQUEUED)
     if row.wish == Wish.PAUSE:
         return await _wish(tx, row, None)

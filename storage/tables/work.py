@@ -36,6 +36,9 @@ runs = Table(
     Column("started_at", UtcDateTime),
     Column("first_queryable_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
+    Column("waits_until", UtcDateTime),  # of a run that waits: when to look again by itself
+    # Attempts that came to no good end: one that hands over or waits is taken back.
+    Column("tries", Integer, nullable=False, server_default="0"),
     Column("wish", String(20)),  # a storage.runs.Wish that its holder has not come to yet
     Column("version", String(100)),  # of the worker that took it last
     # 0 to 99, by which a ramp tells runs apart; None from a release that knew no ramps

@@ -13,11 +13,12 @@ from connectors.artifact import FailureClass
 from connectors.errors import SourceUnavailable
 from pipelines.component import component
 from pipelines.context import Context, Retrying, StoppedClock
-from pipelines.errors import StageFailed
+from pipelines.errors import MustWait, StageFailed
 from pipelines.guards import Boundary, Once, Retry, Timeout, Traced
 from pipelines.ledger import MemoryLedger
 from pipelines.workshop import Workshop
 from storage.errors import AttemptFenced
+from storage.events import WaitingReason
 from storage.ids import LOCAL_TENANT, Attempt, RunId
 
 
@@ -277,3 +278,30 @@ async def test_guards_compose_from_the_outside_in(context: Context, clock: Stopp
     assert await read(context, "four") == 4
     assert await read(context, "four") == 4
     assert tries == [0, 1, 2]
+
+
+# Who must wait long does not hold a worker: the run lets go, and a boundary lets that pass.
+
+
+async def test_a_component_that_must_wait_is_no_failure(context: Context) -> None:
+    @component(Traced(), Boundary(), Once())
+    async def spend(context: Context) -> str:
+        raise MustWait(WaitingReason.BUDGET, "It is spent.", action="Raise it.", until=None)
+
+    with pytest.raises(MustWait, match=r"It is spent\."):
+        await spend(context)
+
+
+async def test_a_source_that_says_to_come_back_in_hours_lets_the_worker_go(
+    context: Context, clock: StoppedClock
+) -> None:
+    @component(Boundary(), Retry(on=(SourceUnavailable,)))
+    async def ask(context: Context) -> None:
+        raise SourceUnavailable("Too many requests", retry_after=timedelta(hours=2))
+
+    with pytest.raises(MustWait, match="Too many requests") as caught:
+        await ask(context)
+
+    assert caught.value.reason is WaitingReason.RATE_LIMITED
+    assert caught.value.until == clock.moment + timedelta(hours=2)
+    assert clock.slept == []
