@@ -37,6 +37,11 @@ class EventKind(StrEnum):
     SUCCEEDED_WITH_FAILURES = "run.succeeded_with_failures"
     FAILED = "run.failed"
     CANCELLED = "run.cancelled"
+    # Of a run's output stream, which ends with one of the four above: see ``storage.outputs``.
+    OUTPUT_BEGAN = "output.began"
+    OUTPUT_DELTA = "output.delta"
+    OUTPUT_ITEM = "output.item"
+    SUPERSEDED = "attempt.superseded"  # what the attempt before has said is taken back
 
 
 class RunStatus(StrEnum):

@@ -32,11 +32,35 @@ async def request(
         run = await _start(tx, tenant, connection, workflow, input)
         if run is not None:
             return run, True
-        open_run = and_(runs.c.connection_id == connection.id, runs.c.finished_at.is_(None))
+        open_run = and_(
+            runs.c.connection_id == connection.id,
+            runs.c.workflow == workflow,
+            runs.c.finished_at.is_(None),
+        )
         there = await _one(tx, open_run)
         if there is not None:
             return there, False
     raise DatabaseUnavailable("Runs of this connection begin and end too fast to attach to one.")
+
+
+async def ask(
+    tx: Tx,
+    tenant: TenantId,
+    *,
+    workflow: str,
+    title: str,
+    input: Mapping[str, Any],  # noqa: A002  # the word the api and the row use
+    connection: ConnectionId | None = None,
+) -> Run:
+    """A new run of a workflow other than an ingestion: each request is one of its own.
+
+    A run of a ``connection`` goes when the connection goes.
+    """
+    run = await _insert(tx, tenant, connection, workflow, input)
+    if run is None:
+        raise DatabaseUnavailable("The database has a run of this id already.")
+    await _queue(tx, run, title=title, searchable=0)
+    return run
 
 
 async def get(tx: Tx, tenant: TenantId, run_id: RunId) -> Run | None:
@@ -71,37 +95,49 @@ async def page(
 async def _start(
     tx: Tx, tenant: TenantId, connection: Connection, workflow: str, given: Mapping[str, Any]
 ) -> Run | None:
-    moment = now()
+    run = await _insert(tx, tenant, connection.id, workflow, given)
+    if run is not None:
+        searchable = await artifacts.searchable(tx, connection.id)
+        await _queue(tx, run, title=connection.title, searchable=searchable)
+    return run
+
+
+async def _insert(
+    tx: Tx,
+    tenant: TenantId,
+    connection: ConnectionId | None,
+    workflow: str,
+    given: Mapping[str, Any],
+) -> Run | None:
     run_id = RunId(new_id())
     row = {
         "id": run_id,
         "tenant_id": tenant,
-        "connection_id": connection.id,
+        "connection_id": connection,
         "workflow": workflow,
         "input": dict(given),
         "status": RunStatus.QUEUED,
         "milestones": 1,
         "counts": Counts().to_json(),
-        "created_at": moment,
+        "created_at": now(),
         "bucket": bucket(run_id),
     }
     made = await tx.execute(insert(tx, runs).values(row).on_conflict_do_nothing().returning(runs))
     new = made.one_or_none()
-    if new is None:
-        return None
-    run = run_of(new)
-    searchable = await artifacts.searchable(tx, connection.id)
-    state = _state(run, title=connection.title, searchable=searchable)
-    queued = Event(kind=EventKind.QUEUED, at=moment, attempt=run.attempt, patch=state)
-    await milestones.add(tx, tenant, run.id, 1, queued)
-    return run
+    return None if new is None else run_of(new)
+
+
+async def _queue(tx: Tx, run: Run, *, title: str, searchable: int) -> None:
+    state = _state(run, title=title, searchable=searchable)
+    queued = Event(kind=EventKind.QUEUED, at=run.created_at, attempt=run.attempt, patch=state)
+    await milestones.add(tx, run.tenant, run.id, 1, queued)
 
 
 def _state(run: Run, *, title: str, searchable: int) -> dict[str, Any]:
     """Every field that ``docs/events.md`` lists, as it is at first."""
     return {
         "id": str(run.id),
-        "connection_id": str(run.connection),
+        "connection_id": None if run.connection is None else str(run.connection),
         "workflow": run.workflow,
         "title": title,
         "status": run.status,

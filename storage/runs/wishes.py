@@ -89,7 +89,9 @@ async def retry(tx: Tx, tenant: TenantId, run_id: RunId) -> tuple[Run, bool] | N
     if not connection:
         raise NothingFailed("The run is of no connection, so nothing of one has failed.")
     busy = select(runs.c.id).where(
-        runs.c.connection_id == connection.id, runs.c.finished_at.is_(None)
+        runs.c.connection_id == connection.id,
+        runs.c.workflow == run.workflow,
+        runs.c.finished_at.is_(None),
     )
     if (await tx.execute(busy)).first() is None and not await failures.page(
         tx, tenant, connection.id, run=None, after=None, limit=1

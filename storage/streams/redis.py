@@ -6,6 +6,9 @@ For every run two keys, which both die ``keep`` after the last event (7 days by 
 - ``hw:{<run id>}:state``, a hash: the folded state, JSON by field name, and the stream's own
   ``_seq``, ``_attempt``, ``_milestones`` and ``_ended``.
 
+A run's output is kept in the same way beside them: ``hw:{<run id>}:output`` and
+``hw:{<run id>}:output-state``.
+
 The braces are Redis Cluster's: they put both keys into one slot, as the scripts need it.
 Commands are those of Redis 6.2, so any later one will do, and Valkey.
 """
@@ -14,6 +17,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from importlib.resources import files
 from itertools import chain
 from typing import cast
@@ -39,9 +43,17 @@ REFUSALS: Mapping[str, tuple[type[Refused], str]] = {
 """What the append script says instead of adding."""
 
 
+class Channel(StrEnum):
+    """Which of a run's two streams a log keeps."""
+
+    EVENTS = "events"
+    OUTPUT = "output"
+
+
 @dataclass(slots=True)
 class RedisEventLog:
     redis: Redis
+    channel: Channel = field(default=Channel.EVENTS, kw_only=True)
     keep: timedelta = timedelta(days=7)
     length: int = 2_000
     answer_seconds: float = ANSWER_SECONDS
@@ -67,7 +79,7 @@ class RedisEventLog:
             *chain.from_iterable(packed.replaces.items()),
         ]
         async with reaching(self.redis, seconds=self.answer_seconds):
-            word, answer = await self._append(keys=_keys(run), args=arguments)
+            word, answer = await self._append(keys=self._keys(run), args=arguments)
         seq = Seq(answer)
         self._remember(run, seq, open_run=word in {"added", "known"} and event.kind not in TERMINAL)
         if word in REFUSALS:
@@ -87,18 +99,18 @@ class RedisEventLog:
             *chain.from_iterable(pack_state(state).items()),
         ]
         async with reaching(self.redis, seconds=self.answer_seconds):
-            await self._seed(keys=_keys(run), args=arguments)
+            await self._seed(keys=self._keys(run), args=arguments)
 
     async def snapshot(self, run: RunId) -> Snapshot | None:
         async with reaching(self.redis, seconds=self.answer_seconds):
-            answer = await self.redis.hgetall(_keys(run)[1])
+            answer = await self.redis.hgetall(self._keys(run)[1])
         fields = cast(Mapping[str, str], answer)  # we decode responses; redis-py does not know it
         if not fields:
             return None
         return Snapshot(Seq(int(fields["_seq"])), unpack_state(fields), fields["_ended"] == "1")
 
     async def since(self, run: RunId, cursor: Seq, *, limit: int = 500) -> Slice:
-        events, state = _keys(run)
+        events, state = self._keys(run)
         first = f"{min(max(cursor, 0) + 1, LARGEST_ID)}-0"
         async with (
             reaching(self.redis, seconds=self.answer_seconds),
@@ -117,7 +129,7 @@ class RedisEventLog:
     async def tail(
         self, cursors: Mapping[RunId, Seq], *, patience_seconds: float
     ) -> Mapping[RunId, Sequence[Recorded]]:
-        runs = {_keys(run)[0]: run for run in cursors}
+        runs = {self._keys(run)[0]: run for run in cursors}
         after = {key: f"{min(max(cursors[run], 0), LARGEST_ID)}-0" for key, run in runs.items()}
         if not after:
             await asyncio.sleep(patience_seconds)
@@ -132,11 +144,16 @@ class RedisEventLog:
 
     async def position(self, run: RunId) -> Position | None:
         async with reaching(self.redis, seconds=self.answer_seconds):
-            meta = await self.redis.hmget(_keys(run)[1], ["_seq", "_milestones", "_ended"])
+            meta = await self.redis.hmget(self._keys(run)[1], ["_seq", "_milestones", "_ended"])
         seq, milestones, ended = meta
         if seq is None or milestones is None:
             return None
         return Position(Seq(int(seq)), int(milestones), ended == "1")
+
+    def _keys(self, run: RunId) -> tuple[str, str]:
+        """The run's events and the state that they add up to."""
+        state = "state" if self.channel is Channel.EVENTS else f"{self.channel}-state"
+        return f"hw:{{{run}}}:{self.channel}", f"hw:{{{run}}}:{state}"
 
     @property
     def _keep_seconds(self) -> int:
@@ -147,11 +164,6 @@ class RedisEventLog:
             self._told[run] = seq
         else:
             self._told.pop(run, None)
-
-
-def _keys(run: RunId) -> tuple[str, str]:
-    """The run's events and its state."""
-    return f"hw:{{{run}}}:events", f"hw:{{{run}}}:state"
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001  # the subject itself

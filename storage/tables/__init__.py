@@ -16,7 +16,16 @@ from storage.tables.sources import (
     partitions,
     tenants,
 )
-from storage.tables.work import facts, ledger, milestones, requests, runs, workers
+from storage.tables.work import (
+    facts,
+    ledger,
+    milestones,
+    requests,
+    results,
+    runs,
+    workers,
+    workflows,
+)
 
 __all__ = [
     "artifacts",
@@ -31,7 +40,9 @@ __all__ = [
     "milestones",
     "partitions",
     "requests",
+    "results",
     "runs",
     "tenants",
     "workers",
+    "workflows",
 ]

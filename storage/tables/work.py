@@ -11,9 +11,10 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     Uuid,
+    and_,
 )
 
-from storage.columns import Json, JsonOrNone, UtcDateTime
+from storage.columns import Json, JsonOrNone, UtcDateTime, Words
 from storage.tables.making import metadata, of_tenant, partial_index, within_tenant
 
 runs = Table(
@@ -59,12 +60,24 @@ runs = Table(
 )
 # What a worker looks through to find something to do.
 partial_index("ix_runs_open", runs.c.created_at, where=runs.c.finished_at.is_(None))
-# A second start while one runs returns the same run: at most one unfinished run a connection.
+# A second start while one runs returns the same run: at most one unfinished ingestion a connection.
 partial_index(
     "uq_runs_open_connection",
     runs.c.connection_id,
-    where=runs.c.finished_at.is_(None),
+    where=and_(runs.c.finished_at.is_(None), runs.c.workflow == "ingest"),
     unique=True,
+)
+
+workflows = Table(  # what the workers can do, as they say it
+    "workflows",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("description", String(2000), nullable=False),
+    Column("input_schema", Json, nullable=False),
+    Column("output_schema", Json, nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
 )
 
 workers = Table(
@@ -92,6 +105,17 @@ milestones = Table(
     Column("attempt", Integer, nullable=False),
     Column("data", Json, nullable=False),
     Column("patch", Json, nullable=False),
+    within_tenant("runs", "run_id"),
+)
+
+results = Table(  # what a run of a workflow came to; not in its row, since it may be large
+    "results",
+    metadata,
+    of_tenant(),
+    Column("run_id", Uuid, primary_key=True),
+    Column("text", Words, nullable=False),
+    Column("items", Json, nullable=False),
+    Column("output", JsonOrNone, nullable=False),
     within_tenant("runs", "run_id"),
 )
 
