@@ -13,17 +13,21 @@ from api.routes import (
     connections,
     console,
     deployment,
+    document,
     events,
     health,
+    output,
     runs,
     search,
     wishes,
+    workflows,
 )
 from api.services import Services
 
 ROOMS = (
     *(connections, runs, wishes, events, artifacts, search),
-    *(deployment, health, console),
+    *(workflows, output),
+    *(deployment, document, health, console),
 )
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
@@ -43,6 +47,7 @@ def create_app(opener: Opener, *, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page loads from elsewhere; docs/openapi.json is there for tools
         redoc_url=None,
+        openapi_url=None,  # served by a room of its own, with the workflows there are
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )

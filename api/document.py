@@ -4,7 +4,8 @@ FastAPI knows neither our problems nor our streams. Every operation names the pr
 answer, each as a document with its example.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
 
@@ -15,12 +16,16 @@ from pydantic import TypeAdapter
 from api import examples
 from api.frames import FramesPage, StreamFrame
 from api.problems import KINDS, MEDIA_TYPE, Code, Problem
+from api.workflows import OutputView
+from storage.workflows import Published
 
 Document = dict[str, Any]
 EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL)
 OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
+    "follow_output": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
+    "run_workflow": (Code.RUN_FAILED,),
     "readyz": (Code.NOT_READY,),
     "cancel_run": (Code.RUN_ENDED,),
     "pause_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
@@ -28,6 +33,11 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "retry_failed": (Code.RUN_UNFINISHED, Code.NOTHING_FAILED),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
+JSON = "application/json"
+RUN_HEADERS = {"Location": "The run", "Retry-After": "When to look first, in seconds"}
+ANSWERS_A_RUN = frozenset(
+    {"start_run", "cancel_run", "pause_run", "resume_run", "retry_failed", "start_workflow"}
+)
 ASKS_NOBODY = frozenset({"livez", "readyz", "list_connectors"})
 PROBLEM: Document = {
     "type": "object",
@@ -105,19 +115,32 @@ def _tell_answers(operation: Document) -> None:
     example = examples.ANSWERS.get(operation["operationId"])
     for status, answer in operation["responses"].items():
         if status.startswith("2") and example is not None:
-            answer["content"]["application/json"]["example"] = example
+            answer["content"][JSON]["example"] = example
     match operation["operationId"]:
         case "get_run":
             operation["responses"]["304"] = {"description": "The ETag still holds"}
         case "connect":
             there = {**operation["responses"]["201"], "description": "It was connected already"}
             operation["responses"]["200"] = there
-        case "start_run" | "cancel_run" | "pause_run" | "resume_run" | "retry_failed":
-            headers = {"Location": "The run", "Retry-After": "When to look first, in seconds"}
-            operation["responses"]["202"]["headers"] = {
-                name: {"description": text, "schema": {"type": "string"}}
-                for name, text in headers.items()
+        case "run_workflow":
+            operation["responses"]["202"] = {
+                "description": "It takes longer than you would wait: the run goes on",
+                "content": {
+                    JSON: {
+                        "schema": {"$ref": "#/components/schemas/Started"},
+                        "example": examples.STARTED,
+                    }
+                },
+                "headers": _headers(RUN_HEADERS),
             }
+        case name if name in ANSWERS_A_RUN:
+            operation["responses"]["202"]["headers"] = _headers(RUN_HEADERS)
+
+
+def _headers(texts: Mapping[str, str]) -> Document:
+    return {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()
+    }
 
 
 def _tell_problems(operation: Document) -> None:
@@ -153,7 +176,7 @@ def _codes(operation: Document) -> Iterator[Code]:
         yield Code.NOT_FOUND
     if "query" in places or "requestBody" in operation or "Idempotency-Key" in names:
         yield Code.INVALID_REQUEST
-    if "cursor" in names and name != "follow_run":
+    if "cursor" in names and not name.startswith("follow_"):
         yield Code.INVALID_CURSOR
     if "Idempotency-Key" in names:
         yield from (Code.KEY_REUSED, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
@@ -169,21 +192,54 @@ def _tell_stream(made: Document, schemas: Document) -> None:
     schemas.update(frame.pop("$defs"))
     page.pop("$defs")
     schemas.update({"StreamFrame": frame, "FramesPage": page})
-    operation = made["paths"]["/v1/runs/{run_id}/events"]["get"]
+    output = OutputView.model_json_schema(ref_template=template)
+    schemas["OutputView"] = output
+    frames: Document = {
+        "schema": {"$ref": "#/components/schemas/FramesPage"},
+        "example": {
+            "frames": [{"type": "event", **examples.EVENT}],
+            "cursor": 58,
+            "ended": False,
+        },
+    }
+    said = {"schema": {"$ref": "#/components/schemas/OutputView"}, "example": examples.OUTPUT}
+    _tell_frames(made["paths"]["/v1/runs/{run_id}/events"]["get"], now=frames)
+    _tell_frames(made["paths"]["/v1/runs/{run_id}/output"]["get"], now=said)
+
+
+def _tell_frames(operation: Document, *, now: Document) -> None:
     lines = {"type": "string", "description": "One StreamFrame a line"}
     operation["responses"]["200"] = {
         "description": "Frames, to the end of the run; as JSON, what there is now",
         "content": {
             "text/event-stream": {"schema": SERVER_SENT, "example": examples.SSE},
             "application/x-ndjson": {"schema": lines, "example": examples.NDJSON},
-            "application/json": {
-                "schema": {"$ref": "#/components/schemas/FramesPage"},
-                "example": {
-                    "frames": [{"type": "event", **examples.EVENT}],
-                    "cursor": 58,
-                    "ended": False,
-                },
-            },
+            JSON: now,
         },
     }
     operation["responses"]["204"] = {"description": "The cursor is the run's end: do not return"}
+
+
+def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:
+    """The document with two operations for each workflow, under schemas of its own."""
+    paths = dict(made["paths"])
+    general, start = paths["/v1/workflows/{name}"]["post"], paths["/v1/workflows/{name}/runs"]
+    for each in catalogue:
+        path = f"/v1/workflows/{each.name}"
+        paths[path] = {"post": _of_workflow(general, each, "run", result=each.output_schema)}
+        paths[f"{path}/runs"] = {"post": _of_workflow(start["post"], each, "start")}
+    return {**made, "paths": paths}
+
+
+def _of_workflow(
+    general: Document, workflow: Published, verb: str, *, result: Mapping[str, Any] | None = None
+) -> Document:
+    operation = deepcopy(general)
+    operation["operationId"] = f"{verb}_workflow_{workflow.name}"
+    operation["summary"] = f"{workflow.title} ({verb})"
+    operation["description"] = workflow.description
+    operation["parameters"] = [each for each in operation["parameters"] if each["in"] != "path"]
+    operation["requestBody"]["content"][JSON]["schema"] = dict(workflow.input_schema)
+    if result is not None:
+        operation["responses"]["200"]["content"][JSON] = {"schema": dict(result)}
+    return operation

@@ -143,6 +143,29 @@ STARTED = {
     "cursor": 0,
 }
 
+WORKFLOW = {
+    "name": "brief",
+    "version": 1,
+    "title": "A brief",
+    "description": "Says what a connection holds, with sources.",
+    "input_schema": {
+        "type": "object",
+        "properties": {"connection_id": {"type": "string", "format": "uuid"}},
+        "required": ["connection_id"],
+    },
+    "output_schema": {"type": "object", "properties": {"text": {"type": "string"}}},
+}
+RESULT = {"text": "Mostly a journal of the garden [1].", "citations": []}
+OUTPUT = {
+    "attempt": 1,
+    "status": "running",
+    "text": "Mostly a journal of",
+    "items": [],
+    "output": None,
+    "seq": 4,
+}
+WORKFLOW_RUN = {**RUN, "workflow": "brief", "title": "A brief", "status": "queued"}
+
 DEPLOYMENT = {
     "active": "1.4.0",
     "ramp": {"version": "1.5.0", "percent": 10},
@@ -167,6 +190,10 @@ ANSWERS: Mapping[str, Any] = {
     "pause_run": {**RUN, "wish": "pause"},
     "resume_run": {**RUN, "status": "queued"},
     "retry_failed": STARTED,
+    "list_workflows": {"items": [WORKFLOW], "next_cursor": None},
+    "get_workflow": WORKFLOW,
+    "start_workflow": {**STARTED, "run": WORKFLOW_RUN},
+    "run_workflow": RESULT,
     "get_deployment": DEPLOYMENT,
     "deploy": DEPLOYMENT,
     "list_runs": {"items": [RUN], "next_cursor": "c2lnbmVk"},

@@ -30,6 +30,7 @@ class Code(StrEnum):
     FOREIGN_HOST = "foreign_host"
     KEY_REUSED = "key_reused"
     RUN_ENDED = "run_ended"
+    RUN_FAILED = "run_failed"
     RUN_STOPPING = "run_stopping"
     RUN_UNFINISHED = "run_unfinished"
     NOTHING_FAILED = "nothing_failed"
@@ -95,6 +96,12 @@ KINDS: Mapping[Code, Kind] = {
         action="Use a new key for a new request.",
     ),
     Code.RUN_ENDED: Kind(409, "The run is over", action="Nothing to do: the run is over."),
+    Code.RUN_FAILED: Kind(
+        502,
+        "The run did not come to a result",
+        retryable=True,
+        action="Look at the run: its reason and its events say why.",
+    ),
     Code.RUN_STOPPING: Kind(
         409, "The run is being cancelled", action="Wait for its end, then start a new run."
     ),

@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         services: Services | None = getattr(self.app.state, "services", None)
         if services is not None:
-            services.hub.close("shutdown")
+            services.part("shutdown")
         await super().shutdown(sockets)
 
 

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from api.hub import Hub
 from api.listening import Manner
+from api.outputs import OutputPictures
 from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
 from storage.database import Database, open_database
@@ -19,11 +20,12 @@ from storage.embedding import StaticEmbedder
 from storage.errors import SetupError
 from storage.events import EventLog
 from storage.ids import LOCAL_TENANT, TenantId
+from storage.outputs import OutputLog
 from storage.relay import Relay
 from storage.search import Searcher
 from storage.settings import StorageSettings
 from storage.streams.connect import open_redis
-from storage.streams.redis import RedisEventLog
+from storage.streams.redis import Channel, RedisEventLog
 from storage.wakeup import RedisWakeup, Wakeup
 
 KEY_FILE = ".cursor-key"
@@ -38,7 +40,15 @@ class Services:
     searcher: Searcher
     pictures: Pictures
     hub: Hub
+    outputs: Hub
+    """The same for the runs' output."""
+
     cursors: Cursors
+
+    def part(self, reason: str) -> None:
+        """Say goodbye to all who listen."""
+        self.hub.close(reason)
+        self.outputs.close(reason)
 
 
 @asynccontextmanager
@@ -46,16 +56,18 @@ async def open_services(
     *,
     database: Database,
     log: EventLog,
+    output_log: EventLog,
     wakeup: Wakeup,
     searcher: Searcher,
     cursors: Cursors,
     manner: Manner | None = None,
 ) -> AsyncGenerator[Services]:
-    """Everything wired together, with the one reader of streams running."""
+    """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
     pictures = Pictures(database, log, relay)
     hub = Hub(pictures, manner or Manner())
-    reader = asyncio.create_task(hub.run(), name="hub")
+    outputs = Hub(OutputPictures(database, OutputLog(output_log), relay), manner or Manner())
+    readers = [asyncio.create_task(each.run(), name="hub") for each in (hub, outputs)]
     try:
         yield Services(
             database=database,
@@ -65,12 +77,14 @@ async def open_services(
             searcher=searcher,
             pictures=pictures,
             hub=hub,
+            outputs=outputs,
             cursors=cursors,
         )
     finally:
-        hub.close("shutdown")
-        reader.cancel()
-        await asyncio.wait({reader})
+        for each, reader in zip((hub, outputs), readers, strict=True):
+            each.close("shutdown")
+            reader.cancel()
+        await asyncio.wait(readers)
 
 
 @asynccontextmanager
@@ -87,6 +101,7 @@ async def from_settings(settings: StorageSettings) -> AsyncGenerator[Services]:
         services = open_services(
             database=database,
             log=RedisEventLog(redis),
+            output_log=RedisEventLog(redis, channel=Channel.OUTPUT),
             wakeup=RedisWakeup(redis),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(_key(settings.data_dir.expanduser())),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.encoding import PING, Format, Line, goodbye, line
 from api.hub import Hub
@@ -109,6 +109,24 @@ class EventStream(Response):
         lines = list(listener.pending)
         listener.pending.clear()
         return b"".join(_following(lines, place, listener, self.form))
+
+
+async def ends_within(hub: Hub, tenant: TenantId, run: RunId, *, seconds: float) -> bool:
+    """Whether the run is over by then: it is followed as any client follows it, unheard."""
+    stream = EventStream(hub, tenant, run, cursor=None, form=Format.NDJSON)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stream({}, _silence, _deaf)
+    return (await hub.pictures.kept(run)).ended_at is not None
+
+
+async def _silence() -> Message:
+    never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    return await never
+
+
+async def _deaf(_message: Message) -> None:
+    return
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from storage.events import Event, EventKind, EventLog
 from storage.ids import LOCAL_TENANT, Attempt, RunId, Seq
 from storage.relay import Relay
 from storage.search import Searcher
+from storage.streams.memory import MemoryEventLog
 from storage.wakeup import MemoryWakeup
 
 KEY = b"the key of the tests, of 32 byte"
@@ -36,11 +37,18 @@ class Served:
     server: Server
 
 
-def app_over(database: Database, log: EventLog, *, manner: Manner | None = None) -> FastAPI:
+def app_over(
+    database: Database,
+    log: EventLog,
+    *,
+    manner: Manner | None = None,
+    output_log: EventLog | None = None,
+) -> FastAPI:
     return create_app(
         lambda: open_services(
             database=database,
             log=log,
+            output_log=output_log or MemoryEventLog(),
             wakeup=MemoryWakeup(),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(KEY),
@@ -64,9 +72,14 @@ async def asking(database: Database, log: EventLog) -> AsyncGenerator[httpx.Asyn
 
 @asynccontextmanager
 async def serving(
-    database: Database, log: EventLog, *, manner: Manner | None = None, port: int = 0
+    database: Database,
+    log: EventLog,
+    *,
+    manner: Manner | None = None,
+    port: int = 0,
+    output_log: EventLog | None = None,
 ) -> AsyncGenerator[Served]:
-    app = app_over(database, log, manner=manner)
+    app = app_over(database, log, manner=manner, output_log=output_log)
     server = Server(app)
     with listen("127.0.0.1", port) as listener:
         # Not ``serve``: the signals of the test process are not the server's.

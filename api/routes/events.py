@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from api.accept import best
 from api.encoding import Format, described
+from api.hub import Hub
 from api.problems import Code, Problem
 from api.resume import Place, catch_up
 from api.routes.runs import found
@@ -48,17 +49,17 @@ async def events(
     media = best(accept, OFFERED)
     if media is None:
         raise Problem(Code.NOT_ACCEPTABLE, "Events come as one of three types.")
-    place = _place(last_event_id or cursor)
+    place = place_of(last_event_id or cursor)
     run = RunId(run_id)
-    await _check(services, tenant, run)
-    if place is not None and await _is_end(services, run, place):
+    await check(services, tenant, run)
+    if place is not None and await is_end(services.hub, run, place):
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
     if media == JSON:
-        return await _now(services, run, place)
+        return await _now(services.hub, run, place)
     return EventStream(services.hub, tenant, run, cursor=place, form=Format(media))
 
 
-async def _check(services: Services, tenant: TenantId, run: RunId) -> None:
+async def check(services: Services, tenant: TenantId, run: RunId) -> None:
     """Raise unless there is such a run, asking the database only if nobody here listens to it."""
     if services.hub.serves(tenant, run):
         return
@@ -66,16 +67,16 @@ async def _check(services: Services, tenant: TenantId, run: RunId) -> None:
         await found(tx, tenant, run)
 
 
-async def _now(services: Services, run: RunId, cursor: Seq | None) -> Response:
+async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
     """What follows the cursor, without waiting for more."""
     place = Place(cursor)
     frames: list[dict[str, Any]] = []
     try:
-        async for frame in catch_up(services.pictures, run, place, away=services.hub.away):
+        async for frame in catch_up(hub.pictures, run, place, away=hub.away):
             kind, fields = described(frame)
             frames.append({"type": kind, **fields})
     except StreamUnavailable:
-        kept = await services.pictures.kept(run)
+        kept = await hub.pictures.kept(run)
         over = kept.ended_at is not None
         frames = [{"type": "snapshot", "seq": kept.ended_at, "state": kept.state, "ended": over}]
         place.take(kept.ended_at, ends=over)
@@ -83,20 +84,20 @@ async def _now(services: Services, run: RunId, cursor: Seq | None) -> Response:
     return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
 
 
-async def _is_end(services: Services, run: RunId, cursor: Seq) -> bool:
+async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:
     """Whether the reader has been told all there ever will be."""
-    if not services.hub.away:
+    if not hub.away:
         try:
-            async with services.pictures.turn:
-                position = await services.log.position(run)
+            async with hub.pictures.turn:
+                position = await hub.pictures.log.position(run)
         except StreamUnavailable:
             pass
         else:
             return position is not None and position.ended and position.seq == cursor
-    return (await services.pictures.kept(run)).ended_at == cursor
+    return (await hub.pictures.kept(run)).ended_at == cursor
 
 
-def _place(cursor: str | None) -> Seq | None:
+def place_of(cursor: str | None) -> Seq | None:
     if not cursor:
         return None
     if not (cursor.isascii() and cursor.isdigit()) or int(cursor[:20]) > HIGHEST:

@@ -1,6 +1,5 @@
 """Starting runs, and how they are."""
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -25,7 +24,7 @@ from api.schemas import (
     Started,
 )
 from api.services import Handed, Services, Tenant
-from storage import connections, receipts, runs
+from storage import receipts, runs
 from storage.database import Tx
 from storage.errors import StreamUnavailable
 from storage.events import RunStatus, State
@@ -63,7 +62,7 @@ async def start(
         )
         log.info("run.requested", run_id=str(run.id), created=created)
         started.append(run.id)
-        return accepted(_view(run, connection.title))
+        return accepted(view(run))
 
     response = await once(services.database, tenant, request, key=key, body=None, work=work)
     if started:
@@ -93,9 +92,8 @@ async def page(
             after=after,
             limit=limit + 1,
         )
-        titles = await _titles(tx, tenant, rows)
     some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
-    items = [_view(row, _title(row, titles)) for row in some]
+    items = [view(row) for row in some]
     return Page(items=items, next_cursor=next_cursor)
 
 
@@ -124,11 +122,10 @@ async def receipt(run_id: UUID, services: Handed, tenant: Tenant) -> ReceiptView
         made = await receipts.receipt(tx, tenant, RunId(run_id))
         if made is None:
             raise missing(run_id)
-        titles = await _titles(tx, tenant, [made.run])
     return ReceiptView(
         run_id=run_id,
         connection_id=made.run.connection,
-        title=_title(made.run, titles),
+        title=made.run.title,
         status=made.status,
         reason=None if made.run.reason is None else ReasonView(**made.run.reason),
         seconds=made.seconds,
@@ -145,11 +142,6 @@ async def found(tx: Tx, tenant: TenantId, run_id: UUID) -> Run:
     if run is None:
         raise missing(run_id)
     return run
-
-
-async def titled(tx: Tx, tenant: TenantId, run: Run) -> RunView:
-    """The run as SQL has it, under its connection's title."""
-    return _view(run, _title(run, await _titles(tx, tenant, [run])))
 
 
 async def tell(services: Services, run_id: RunId) -> None:
@@ -185,13 +177,14 @@ async def _now(services: Services, run: Run) -> tuple[State, Seq | None, str]:
     return kept.state, kept.ended_at, f'"k-{kept.milestones}-{run.seq}"'
 
 
-def _view(run: Run, title: str) -> RunView:
+def view(run: Run) -> RunView:
+    """The run as SQL has it."""
     return RunView.model_validate(
         {
             "id": run.id,
             "connection_id": run.connection,
             "workflow": run.workflow,
-            "title": title,
+            "title": run.title,
             "status": run.status,
             "reason": run.reason,
             "wish": run.wish,
@@ -203,15 +196,3 @@ def _view(run: Run, title: str) -> RunView:
             "counts": run.counts.to_json(),
         }
     )
-
-
-async def _titles(tx: Tx, tenant: TenantId, rows: Sequence[Run]) -> Mapping[ConnectionId, str]:
-    known: dict[ConnectionId, str] = {}
-    for connection_id in {row.connection for row in rows if row.connection is not None}:
-        connection = await connections.get(tx, tenant, connection_id)
-        known[connection_id] = "" if connection is None else connection.title
-    return known
-
-
-def _title(run: Run, titles: Mapping[ConnectionId, str]) -> str:
-    return "" if run.connection is None else titles.get(run.connection, "")

@@ -11,7 +11,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from api.once import Answer, Key, once
-from api.routes.runs import accepted, missing, tell, titled
+from api.routes.runs import accepted, missing, tell, view
 from api.schemas import RunView, Started
 from api.services import Handed, Services, Tenant
 from storage import runs
@@ -87,7 +87,7 @@ async def retry_failed(
         new, created = answer
         log.info("run.retried", run_id=str(run_id), by=str(new.id), created=created)
         started.append(new.id)
-        return accepted(await titled(tx, tenant, new))
+        return accepted(view(new))
 
     response = await once(services.database, tenant, request, key=key, body=None, work=work)
     for new_id in started:
@@ -110,7 +110,7 @@ async def _ask(
             raise missing(run_id)
         log.info("run.asked", run_id=str(run_id), ask=ask.__name__, status=run.status)
         headers = {"Location": f"/v1/runs/{run.id}", "Retry-After": "1"}
-        return Answer(202, headers, (await titled(tx, tenant, run)).model_dump(mode="json"))
+        return Answer(202, headers, view(run).model_dump(mode="json"))
 
     response = await once(services.database, tenant, request, key=key, body=None, work=work)
     await tell(services, RunId(run_id))

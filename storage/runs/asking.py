@@ -56,10 +56,10 @@ async def ask(
 
     A run of a ``connection`` goes when the connection goes.
     """
-    run = await _insert(tx, tenant, connection, workflow, input)
+    run = await _insert(tx, tenant, connection, workflow, input, title=title)
     if run is None:
         raise DatabaseUnavailable("The database has a run of this id already.")
-    await _queue(tx, run, title=title, searchable=0)
+    await _queue(tx, run, searchable=0)
     return run
 
 
@@ -95,10 +95,10 @@ async def page(
 async def _start(
     tx: Tx, tenant: TenantId, connection: Connection, workflow: str, given: Mapping[str, Any]
 ) -> Run | None:
-    run = await _insert(tx, tenant, connection.id, workflow, given)
+    run = await _insert(tx, tenant, connection.id, workflow, given, title=connection.title)
     if run is not None:
         searchable = await artifacts.searchable(tx, connection.id)
-        await _queue(tx, run, title=connection.title, searchable=searchable)
+        await _queue(tx, run, searchable=searchable)
     return run
 
 
@@ -108,6 +108,8 @@ async def _insert(
     connection: ConnectionId | None,
     workflow: str,
     given: Mapping[str, Any],
+    *,
+    title: str,
 ) -> Run | None:
     run_id = RunId(new_id())
     row = {
@@ -115,6 +117,7 @@ async def _insert(
         "tenant_id": tenant,
         "connection_id": connection,
         "workflow": workflow,
+        "title": title,
         "input": dict(given),
         "status": RunStatus.QUEUED,
         "milestones": 1,
@@ -127,19 +130,19 @@ async def _insert(
     return None if new is None else run_of(new)
 
 
-async def _queue(tx: Tx, run: Run, *, title: str, searchable: int) -> None:
-    state = _state(run, title=title, searchable=searchable)
+async def _queue(tx: Tx, run: Run, *, searchable: int) -> None:
+    state = _state(run, searchable=searchable)
     queued = Event(kind=EventKind.QUEUED, at=run.created_at, attempt=run.attempt, patch=state)
     await milestones.add(tx, run.tenant, run.id, 1, queued)
 
 
-def _state(run: Run, *, title: str, searchable: int) -> dict[str, Any]:
+def _state(run: Run, *, searchable: int) -> dict[str, Any]:
     """Every field that ``docs/events.md`` lists, as it is at first."""
     return {
         "id": str(run.id),
         "connection_id": None if run.connection is None else str(run.connection),
         "workflow": run.workflow,
-        "title": title,
+        "title": run.title,
         "status": run.status,
         "reason": None,
         "wish": None,

@@ -27,6 +27,7 @@ class Run:
     tenant: TenantId
     connection: ConnectionId | None
     workflow: str
+    title: str
     input: Mapping[str, Any]
     status: RunStatus
     reason: Mapping[str, Any] | None
@@ -65,6 +66,7 @@ def run_of(row: Row[Any]) -> Run:
         tenant=TenantId(row.tenant_id),
         connection=None if row.connection_id is None else ConnectionId(row.connection_id),
         workflow=row.workflow,
+        title=row.title,
         input=row.input,
         status=RunStatus(row.status),
         reason=row.reason,

@@ -24,6 +24,7 @@ runs = Table(
     of_tenant(),
     Column("connection_id", Uuid),
     Column("workflow", String(100), nullable=False),
+    Column("title", Words, nullable=False, server_default=""),  # what it is about, for people
     Column("input", Json, nullable=False),
     Column("status", String(30), nullable=False),
     Column("reason", Json),  # {code, message, until?, action?} of waiting and of failed

@@ -1,15 +1,15 @@
 """Workflows beside ingestion: what workers can do, and what a run of one came to.
 
-Revision ID: 0008
-Revises: 0003
+Revision ID: 0005
+Revises: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0008"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,11 @@ json = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
+    op.add_column("runs", sa.Column("title", sa.Text(), nullable=False, server_default=""))
+    op.execute(
+        "UPDATE runs SET title = (SELECT title FROM connections WHERE id = runs.connection_id) "
+        "WHERE connection_id IS NOT NULL"
+    )
     op.create_table(
         "results",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),

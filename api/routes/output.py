@@ -1,0 +1,71 @@
+"""What a run says: as it comes, or what there is now."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+
+from api.accept import best
+from api.encoding import Format
+from api.problems import Code, Problem
+from api.routes.events import JSON, OFFERED, check, is_end, place_of
+from api.services import Handed, Tenant
+from api.stream import EventStream
+from storage.errors import StreamUnavailable
+from storage.events import State
+from storage.ids import RunId, Seq
+
+router = APIRouter(prefix="/v1", tags=["workflows"])
+
+
+@router.get(
+    "/runs/{run_id}/output",
+    operation_id="follow_output",
+    summary="What a run says, from any point",
+    response_class=Response,
+)
+async def output(
+    *,
+    run_id: UUID,
+    services: Handed,
+    tenant: Tenant,
+    accept: Annotated[str | None, Header(description="How the frames come")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The `seq` of the last event seen: go on after it")
+    ] = None,
+    cursor: Annotated[
+        str | None, Query(description="The same, where headers cannot be set")
+    ] = None,
+) -> Response:
+    """The same rules as for a run's events. As JSON: all that was said so far, and the result.
+
+    `docs/events.md` tells the frames. What an attempt said is taken back by
+    `attempt.superseded` if the attempt dies.
+    """
+    media = best(accept, (JSON, *OFFERED))
+    if media is None:
+        raise Problem(Code.NOT_ACCEPTABLE, "Output comes as one of three types.")
+    run, hub = RunId(run_id), services.outputs
+    await check(services, tenant, run)
+    if media == JSON:
+        state, seq = await _now(services, run)
+        headers = {"Cache-Control": "private, no-store", "Vary": "Accept"}
+        return JSONResponse({**state, "seq": seq}, headers=headers)
+    place = place_of(last_event_id or cursor)
+    if place is not None and await is_end(hub, run, place):
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    return EventStream(hub, tenant, run, cursor=place, form=Format(media))
+
+
+async def _now(services: Handed, run: RunId) -> tuple[State, Seq | None]:
+    pictures = services.outputs.pictures
+    kept = await pictures.kept(run)
+    if kept.ended_at is None and not services.outputs.away:
+        try:
+            live = await pictures.live(run)
+        except StreamUnavailable:
+            pass
+        else:
+            return live.state, live.as_of
+    return kept.state, kept.ended_at

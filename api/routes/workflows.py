@@ -1,0 +1,167 @@
+"""Workflows as an api: what there is, and asking for it, with or without waiting."""
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from api import workflows as views
+from api.once import Answer, Key, once
+from api.problems import Code, Problem
+from api.routes.connections import found as connection_found
+from api.routes.runs import accepted, found, tell, view
+from api.schemas import Page, Started
+from api.services import Handed, Services, Tenant
+from api.stream import ends_within
+from api.workflows import CONNECTION, Input, WorkflowView
+from storage import results, runs, workflows
+from storage.database import Tx
+from storage.events import RunStatus
+from storage.ids import ConnectionId, RunId, TenantId
+from storage.runs import Run
+from storage.workflows import Published
+
+router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
+log = structlog.get_logger()
+WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
+SUCCESS = frozenset({RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_FAILURES})
+PATIENCE_SECONDS = 30
+MOST_PATIENCE_SECONDS = 300
+Prefer = Annotated[
+    str | None,
+    Header(description="`wait=N`: how many seconds to wait for the result, 30 unless said, <= 300"),
+]
+
+
+@router.get("", operation_id="list_workflows", summary="What the workers can do")
+async def page(services: Handed, tenant: Tenant) -> Page[WorkflowView]:  # noqa: ARG001  # all see it
+    async with services.database.reading() as tx:
+        return Page(items=[views.view(each) for each in await workflows.latest(tx)])
+
+
+@router.get("/{name}", operation_id="get_workflow", summary="A workflow and its schemas")
+async def one(name: str, services: Handed, tenant: Tenant) -> WorkflowView:  # noqa: ARG001  # see above
+    async with services.database.reading() as tx:
+        return views.view(await _workflow(tx, name))
+
+
+@router.post(
+    "/{name}/runs",
+    operation_id="start_workflow",
+    summary="Start a workflow",
+    status_code=202,
+    response_model=Started,
+)
+async def start(
+    *, name: str, given: Input, services: Handed, tenant: Tenant, request: Request, key: Key = None
+) -> Response:
+    """Its events and its output can be followed at once. Each request is a run of its own."""
+    response, _ = await _start(name, given, services, tenant, request=request, key=key)
+    return response
+
+
+@router.post(
+    "/{name}", operation_id="run_workflow", summary="Run a workflow and wait for its result"
+)
+async def run(
+    *,
+    name: str,
+    given: Input,
+    services: Handed,
+    tenant: Tenant,
+    request: Request,
+    key: Key = None,
+    prefer: Prefer = None,
+) -> Response:
+    """200 with the result if it is there in time, else 202 with the run, which goes on."""
+    seconds = _patience(prefer)
+    response, run_id = await _start(name, given, services, tenant, request=request, key=key)
+    waited = {"Preference-Applied": f"wait={seconds}", "Vary": "Prefer"}
+    if await ends_within(services.hub, tenant, run_id, seconds=seconds):
+        return await _result(services, tenant, run_id, waited)
+    response.headers.update(waited)
+    return response
+
+
+async def _start(
+    name: str,
+    given: Input,
+    services: Services,
+    tenant: TenantId,
+    *,
+    request: Request,
+    key: str | None,
+) -> tuple[Response, RunId]:
+    asked: list[RunId] = []
+
+    async def work(tx: Tx) -> Answer:
+        workflow = await _workflow(tx, name)
+        views.check(workflow, given.root)
+        new = await runs.ask(
+            tx,
+            tenant,
+            workflow=workflow.name,
+            title=workflow.title,
+            input=given.root,
+            connection=await _connection(tx, tenant, given.root),
+        )
+        log.info("workflow.requested", run_id=str(new.id), workflow=name)
+        asked.append(new.id)
+        return accepted(view(new))
+
+    response = await once(services.database, tenant, request, key=key, body=given, work=work)
+    if asked:
+        await tell(services, asked[0])
+    return response, RunId(UUID(response.headers["Location"].rpartition("/")[2]))
+
+
+async def _workflow(tx: Tx, name: str) -> Published:
+    workflow = await workflows.get(tx, name)
+    if workflow is None:
+        raise Problem(
+            Code.NOT_FOUND,
+            f"There is no workflow named {name!r}.",
+            action="GET /v1/workflows lists them; a new one is there once a worker has it.",
+        )
+    return workflow
+
+
+async def _connection(tx: Tx, tenant: TenantId, given: dict[str, Any]) -> ConnectionId | None:
+    named = given.get(CONNECTION)
+    if not isinstance(named, str):
+        return None
+    try:
+        return (await connection_found(tx, tenant, UUID(named))).id
+    except ValueError:
+        raise Problem(Code.INVALID_REQUEST, f"{CONNECTION} is not the id of one.") from None
+
+
+async def _result(
+    services: Services, tenant: TenantId, run_id: RunId, headers: dict[str, str]
+) -> Response:
+    async with services.database.reading() as tx:
+        run = await found(tx, tenant, run_id)
+        result = await results.find(tx, run_id)
+    if result is None or run.status not in SUCCESS:
+        raise _unsuccessful(run)
+    headers |= {"Location": f"/v1/runs/{run_id}", "Cache-Control": "private, no-store"}
+    return JSONResponse(result.output, headers=headers)
+
+
+def _unsuccessful(run: Run) -> Problem:
+    reason = run.reason or {}
+    return Problem(
+        Code.RUN_FAILED,
+        reason.get("message") or f"The run is {run.status} and has no result.",
+        action=reason.get("action"),
+        headers={"Location": f"/v1/runs/{run.id}"},
+        more={"run_id": str(run.id), "status_of_run": run.status},
+    )
+
+
+def _patience(prefer: str | None) -> int:
+    said = WAIT.search(prefer or "")
+    return PATIENCE_SECONDS if said is None else min(int(said[1]), MOST_PATIENCE_SECONDS)

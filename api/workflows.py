@@ -1,0 +1,74 @@
+"""What workflows look like from outside, and whether an input is one they take."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from pydantic import Field, RootModel
+
+from api.problems import Code, Problem
+from api.schemas import Config, Json, View
+from storage.workflows import Published
+
+CONNECTION = "connection_id"
+"""An input with a field of this name is about a connection: the run goes when it goes."""
+
+MOST_ERRORS = 20
+
+
+class WorkflowView(View):
+    """Something that can be asked for at POST /v1/workflows/{name}."""
+
+    name: str
+    version: int
+    title: str
+    description: str
+    input_schema: Json = Field(description="JSON Schema of the body")
+    output_schema: Json = Field(description="JSON Schema of the result")
+
+
+class OutputView(View):
+    """What a run has said so far; ``output`` is null until it has succeeded."""
+
+    attempt: int
+    status: str
+    text: str
+    items: list[Any]
+    output: Any = Field(description="As the workflow's `output_schema` describes it")
+    seq: int | None = Field(
+        default=None, description="The event this follows; null while Redis is away"
+    )
+
+
+class Input(RootModel[Config]):
+    """As the workflow's `input_schema` describes it."""
+
+
+def view(published: Published) -> WorkflowView:
+    return WorkflowView.model_validate(published)
+
+
+def check(published: Published, given: Json) -> None:
+    """Raise a problem that names, field by field, what the workflow does not take."""
+    errors = list(_errors(published, given))
+    if errors:
+        raise Problem(
+            Code.INVALID_REQUEST,
+            f"The input is not what workflow {published.name} takes.",
+            action="Change what is named; `input_schema` of the workflow says what it takes.",
+            more={"errors": errors[:MOST_ERRORS]},
+        )
+
+
+def _errors(published: Published, given: Json) -> Sequence[dict[str, str]]:
+    found = Draft202012Validator(
+        published.input_schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+    ).iter_errors(given)
+    return [
+        {
+            "field": ".".join(str(part) for part in error.absolute_path) or "body",
+            "message": error.message[:300],
+            "code": str(error.validator),
+        }
+        for error in found
+    ]
