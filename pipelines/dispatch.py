@@ -15,7 +15,7 @@ import structlog
 
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.runtime import Services
-from storage import connections, crashpoints, runs
+from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
 from storage.events import Event, EventKind
 from storage.ids import Attempt, RunId
@@ -114,12 +114,9 @@ class Dispatcher:
         if run.tries > MOST_TRIES:
             await self._give_up(run)
             return
-        async with self.services.database.reading() as tx:
-            connection = run.connection and await connections.get(tx, run.tenant, run.connection)
-        title = connection.title if connection else run.workflow
-        name = f"{title} · attempt {run.attempt}"
+        name = f"{run.title or run.workflow} · attempt {run.attempt}"
         try:
-            await self.orchestrator.place(run.id, run.attempt, name=name)
+            await self.orchestrator.place(run.id, run.attempt, workflow=run.workflow, name=name)
         except AWAY:
             await self._give_back((run.id, run.attempt), tried=False)
             raise

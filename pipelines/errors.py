@@ -3,6 +3,7 @@
 PipelineError
 ├── StageFailed     a component gave up on one item: record it, go on without the item
 ├── ItemFailed      an error in the workshop that could not travel as itself
+├── WorkflowBroken  the workflow's own code has to be changed; tell whoever wrote it
 ├── PoisonItem      it killed, or hung, the process that worked on it: never try it again by itself
 ├── WorkshopClosed  the process is stopping: the attempt ends here, another one goes on
 ├── HandedOver      the worker is being drained: end the attempt at this boundary
@@ -38,6 +39,14 @@ class ItemFailed(PipelineError):
 class PoisonItem(PipelineError):
     def __init__(self, function: str, how: str) -> None:
         super().__init__(f"{function} {how}")
+
+
+class WorkflowBroken(PipelineError):
+    failure = FailureClass.INTERNAL
+
+    def __init__(self, message: str, *, action: str) -> None:
+        super().__init__(message)
+        self.action = action
 
 
 class WorkshopClosed(PipelineError):

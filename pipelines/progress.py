@@ -169,3 +169,10 @@ class Progress:
         if left <= 0:
             return None
         return {"low_seconds": int(left / fast), "high_seconds": int(left / slow) + 1}
+
+
+class NoStages(Progress):
+    """Of a workflow that says by itself how far it is."""
+
+    def stages(self, counts: Counts) -> list[Mapping[str, Any]]:  # noqa: ARG002  # there are none
+        return []

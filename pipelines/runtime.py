@@ -5,16 +5,19 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from connectors import catalog
 from connectors.connector import Spec
+from pipelines import workflow
 from pipelines.context import Clock, Context, SystemClock
 from pipelines.errors import HandedOver
 from pipelines.journal import Journal
 from pipelines.ledger import MemoryLedger
-from pipelines.progress import Progress
+from pipelines.progress import NoStages, Progress
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
+from pipelines.workflow import Workflow
 from pipelines.workshop import Limits, Workshop, open_workshop
 from storage import connections, crashpoints, milestones, runs, schema
 from storage.connections import Connection
@@ -22,11 +25,12 @@ from storage.database import Database, Tx, open_database
 from storage.errors import RunEnded, SetupError
 from storage.events import EventLog, State, fold
 from storage.ids import Attempt, RunId
+from storage.outputs import OutputLog
 from storage.relay import Relay
 from storage.runs import Run
 from storage.settings import StorageSettings
 from storage.streams.connect import open_redis
-from storage.streams.redis import RedisEventLog
+from storage.streams.redis import Channel, RedisEventLog
 from storage.wakeup import RedisWakeup, Wakeup
 
 
@@ -36,8 +40,10 @@ class Services:
 
     settings: PipelineSettings
     specs: Mapping[str, Spec]
+    workflows: Mapping[str, Workflow[Any, Any]]
     database: Database
     log: EventLog
+    outputs: OutputLog
     relay: Relay
     wakeup: Wakeup
     workshop: Workshop
@@ -55,11 +61,18 @@ class Work:
     """One attempt at a run, from its adoption to its end."""
 
     run: Run
-    connection: Connection
+    of_connection: Connection | None
     services: Services
     context: Context
     journal: Journal
     progress: Progress
+
+    @property
+    def connection(self) -> Connection:
+        """What an ingestion is of. Raises ``RunEnded`` if it is gone."""
+        if self.of_connection is None:
+            raise RunEnded(f"The connection of run {self.run.id} does not exist any more.")
+        return self.of_connection
 
     @property
     def database(self) -> Database:
@@ -99,8 +112,10 @@ async def open_services(
         yield Services(
             settings=settings,
             specs=catalog.specs(),
+            workflows=workflow.installed(settings.workflows),
             database=database,
             log=log,
+            outputs=OutputLog(RedisEventLog(redis, channel=Channel.OUTPUT)),
             relay=Relay(database, log),
             wakeup=RedisWakeup(redis),
             workshop=await stack.enter_async_context(open_workshop(limits)),
@@ -133,10 +148,10 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
     """Adopt the run and go on from what is committed of it. Raises ``AttemptFenced``."""
     async with services.database.transaction() as tx:
         run = await runs.adopt(tx, run_id, attempt, worker=services.settings.name)
-        connection = await _connection(tx, run)
+        connection = run.connection and await connections.get(tx, run.tenant, run.connection)
         state = await _folded(tx, run_id)
     crashpoints.reached("attempt.adopted")
-    work = _work(services, run, connection, state)
+    work = _work(services, run, connection or None, state)
     reporter = work.journal.reporter
     reporting = asyncio.create_task(reporter.report(), name=f"report-{run_id}")
     try:
@@ -148,14 +163,15 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
             services.unpublished.add(run_id)
 
 
-def _work(services: Services, run: Run, connection: Connection, state: State) -> Work:
+def _work(services: Services, run: Run, connection: Connection | None, state: State) -> Work:
+    kind = Progress if run.workflow == workflow.INGEST else NoStages
     reporter = Reporter(
         run=run.id,
         attempt=run.attempt,
         relay=services.relay,
         log=services.log,
         clock=services.clock,
-        progress=Progress.resumed(state, run.counts),
+        progress=kind.resumed(state, run.counts),
         seq=run.seq,
     )
     journal = Journal(
@@ -178,19 +194,12 @@ def _work(services: Services, run: Run, connection: Connection, state: State) ->
     )
     return Work(
         run=run,
-        connection=connection,
+        of_connection=connection,
         services=services,
         context=context,
         journal=journal,
         progress=reporter.progress,
     )
-
-
-async def _connection(tx: Tx, run: Run) -> Connection:
-    connection = run.connection and await connections.get(tx, run.tenant, run.connection)
-    if not connection:
-        raise RunEnded(f"The connection of run {run.id} does not exist any more.")
-    return connection
 
 
 async def _folded(tx: Tx, run_id: RunId) -> State:

@@ -3,9 +3,10 @@
 import os
 import socket
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _name() -> str:
@@ -39,6 +40,18 @@ class PipelineSettings(BaseSettings):
 
     drain_seconds: float = Field(default=25.0, ge=0)
     """How long a run may take to its next boundary when the worker is told to stop."""
+
+    workflows: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), validation_alias="HEADWATER_WORKFLOWS"
+    )
+    """Modules with workflows of your own, separated by commas."""
+
+    @field_validator("workflows", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
 
     @property
     def lease(self) -> timedelta:

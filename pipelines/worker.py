@@ -21,7 +21,7 @@ from structlog.typing import Processor
 
 from pipelines.runtime import Services, lend, open_services
 from pipelines.settings import PipelineSettings
-from storage import crashpoints
+from storage import crashpoints, workflows
 from storage.errors import SetupError
 from storage.settings import StorageSettings
 
@@ -119,11 +119,18 @@ async def _dispatch(services: Services) -> None:
             if await _told_within(services.draining, HEALTH_SECONDS):
                 return
         await orchestrator.register(settings.name)
+        await _publish(services)
         log.info("worker.ready", name=settings.name, slots=settings.slots, pool=settings.pool)
         await Dispatcher(services, orchestrator).serve()
     warming.cancel()
     await asyncio.gather(warming, return_exceptions=True)
     log.info("worker.drained", name=settings.name)
+
+
+async def _publish(services: Services) -> None:
+    """Say what this worker can do: from now on it may be asked for."""
+    async with services.database.transaction() as tx:
+        await workflows.publish(tx, [each.published() for each in services.workflows.values()])
 
 
 async def _told_within(event: asyncio.Event, seconds: float) -> bool:

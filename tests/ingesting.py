@@ -14,12 +14,14 @@ from pipelines.flows.ingestion import Ingestion
 from pipelines.flows.steps import Plain, Steps
 from pipelines.runtime import Services, open_work
 from pipelines.settings import PipelineSettings
+from pipelines.workflow import Workflow
 from pipelines.workshop import open_workshop
 from storage import connections, milestones, runs
 from storage.connections import Connection
 from storage.database import Database
 from storage.events import Event, EventKind
 from storage.ids import LOCAL_TENANT, RunId
+from storage.outputs import OutputLog
 from storage.relay import Relay
 from storage.runs import Run
 from storage.streams.memory import MemoryEventLog
@@ -85,14 +87,18 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(database: Database, *specs: Spec) -> AsyncGenerator[House]:
+async def open_house(
+    database: Database, *specs: Spec, workflows: Mapping[str, Workflow[Any, Any]] | None = None
+) -> AsyncGenerator[House]:
     log = MemoryEventLog()
     async with open_workshop() as workshop:
         services = Services(
             settings=PipelineSettings(name="tester"),
+            workflows=workflows or {},
             specs={**catalog.specs(), **{spec.kind: spec for spec in specs}},
             database=database,
             log=log,
+            outputs=OutputLog(MemoryEventLog()),
             relay=Relay(database, log),
             wakeup=MemoryWakeup(),
             workshop=workshop,

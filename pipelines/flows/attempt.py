@@ -39,11 +39,20 @@ class Outcome:
 
 async def perform(work: Work, steps: Callable[[Ingestion], Steps] = Plain) -> Outcome:
     """Do all that is left to do of the run, and say how it ended. Only bugs are raised."""
-    try:
+
+    async def ingest() -> Outcome:
         async with _open(work) as ingestion:
             await _begin(ingestion)
             await _work(ingestion, steps(ingestion))
             return await _succeed(ingestion)
+
+    return await conclude(work, ingest)
+
+
+async def conclude(work: Work, doing: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Do it, and bring the run to where whatever ends it leaves it. Only bugs are raised."""
+    try:
+        return await doing()
     except (AttemptFenced, RunEnded) as refusal:
         log.warning("attempt.superseded", reason=str(refusal))
         return Outcome(None, str(refusal))

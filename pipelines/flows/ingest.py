@@ -1,10 +1,12 @@
-"""The Prefect shell of an ingestion: it names, orders and shows. No decisions here.
+"""The Prefect shells of an ingestion and of any other workflow: they name, order and show.
+
+No decisions here.
 
 One flow run is one attempt; a task is a partition or a batch, never an artifact. Prefect is given
 ids, and retries nothing: what is tried again, and from where, is in the components and in SQL.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 from uuid import UUID
@@ -17,9 +19,10 @@ from prefect.states import Cancelled, Completed, Failed
 
 from connectors.artifact import PartitionKey
 from pipelines.flows.attempt import Outcome, perform
+from pipelines.flows.execution import execute
 from pipelines.flows.ingestion import Ingestion
 from pipelines.flows.steps import Plain
-from pipelines.runtime import borrow, open_work
+from pipelines.runtime import Work, borrow, open_work
 from storage.errors import AttemptFenced, RunEnded
 from storage.events import RunStatus
 from storage.ids import Attempt, RunId
@@ -29,13 +32,24 @@ P = ParamSpec("P")
 
 @flow(name="ingest", retries=0, persist_result=False, log_prints=False)
 async def ingest(run_id: UUID, attempt: int) -> State[None]:
+    return await _attempt(run_id, attempt, lambda work: perform(work, Tasks))
+
+
+@flow(name="workflow", retries=0, persist_result=False, log_prints=False)
+async def workflow(run_id: UUID, attempt: int) -> State[None]:
+    return await _attempt(run_id, attempt, execute)
+
+
+async def _attempt(
+    run_id: UUID, attempt: int, doing: Callable[[Work], Awaitable[Outcome]]
+) -> State[None]:
     with structlog.contextvars.bound_contextvars(run=str(run_id), attempt=attempt):
         try:
             async with (
                 borrow() as services,
                 open_work(services, RunId(run_id), Attempt(attempt)) as work,
             ):
-                return _state(await perform(work, Tasks))
+                return _state(await doing(work))
         except (AttemptFenced, RunEnded) as refusal:
             return _state(Outcome(None, str(refusal)))
 

@@ -4,14 +4,15 @@ Only calls of the public client. The server is a shell: whose turn it is and how
 decided by the run's row, and the server's states follow.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
 import httpx
 import structlog
+from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
@@ -26,11 +27,18 @@ from prefect.exceptions import Abort, ObjectAlreadyExists, PrefectException
 from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed, Pending
 
-from pipelines.flows.ingest import ingest
+from pipelines.flows.ingest import ingest, workflow
+from pipelines.workflow import INGEST
 from storage.ids import Attempt, RunId
 
 AWAY = (httpx.HTTPError, PrefectException, OSError)
 """What the client raises when the server does not answer, or answers that it cannot."""
+
+SHELLS: Mapping[str, Flow[[UUID, int], Any]] = {
+    INGEST: cast("Flow[[UUID, int], Any]", ingest),
+    "workflow": cast("Flow[[UUID, int], Any]", workflow),
+}
+"""The flows there are: one for ingestions, one for all other workflows."""
 
 log = structlog.get_logger()
 
@@ -54,7 +62,8 @@ async def open_orchestrator(pool: str) -> AsyncGenerator["Orchestrator"]:
 class Orchestrator:
     client: PrefectClient
     pool: str
-    _deployment: UUID | None = None
+    _deployments: dict[str, UUID] = field(default_factory=dict[str, UUID])
+    """By the name of the shell."""
 
     @property
     def url(self) -> str:
@@ -67,27 +76,28 @@ class Orchestrator:
         """Make the pool and the deployment, or bring them up to date."""
         with suppress(ObjectAlreadyExists):
             await self.client.create_work_pool(WorkPoolCreate(name=self.pool, type="headwater"))
-        flow_id = await self.client.create_flow(ingest)
-        self._deployment = await self.client.create_deployment(
-            flow_id,
-            "headwater",
-            work_pool_name=self.pool,
-            entrypoint="pipelines/flows/ingest.py:ingest",
-            description="One attempt at an ingestion. Start runs through Headwater's api.",
-            enforce_parameter_schema=False,
-        )
+        for name, shell in SHELLS.items():
+            self._deployments[name] = await self.client.create_deployment(
+                await self.client.create_flow(shell),
+                "headwater",
+                work_pool_name=self.pool,
+                entrypoint=f"pipelines/flows/ingest.py:{name}",
+                description="One attempt at a run. Start runs through Headwater's api.",
+                enforce_parameter_schema=False,
+            )
         await self.greet(worker)
 
     async def greet(self, worker: str) -> None:
         """Show that the pool has a worker."""
         await self.client.send_worker_heartbeat(self.pool, worker, heartbeat_interval_seconds=30)
 
-    async def place(self, run: RunId, attempt: Attempt, *, name: str) -> None:
+    async def place(self, run: RunId, attempt: Attempt, *, workflow: str, name: str) -> None:
         """Make a flow run for the attempt. Doing it twice makes one."""
-        if self._deployment is None:
-            raise PrefectException("the deployment is not registered")
+        deployment = self._deployments.get(INGEST if workflow == INGEST else "workflow")
+        if deployment is None:
+            raise PrefectException("the deployments are not registered")
         await self.client.create_flow_run_from_deployment(
-            self._deployment,
+            deployment,
             parameters={"run_id": str(run), "attempt": attempt},
             name=name,
             idempotency_key=f"{run}:{attempt}",
@@ -106,12 +116,14 @@ class Orchestrator:
 
     async def perform(self, placed: Placed) -> str:
         """Run it here, in this loop. Answers in words how it ended; only cancellation is raised."""
+        ingestion = placed.flow_run.deployment_id == self._deployments.get(INGEST)
+        shell = SHELLS[INGEST if ingestion else "workflow"]
         parameters: dict[str, Any] = {"run_id": placed.run, "attempt": placed.attempt}
         try:
             state = cast(
                 "State[None] | None",  # Prefect types what a flow returns, not its state
                 await run_flow_async(
-                    ingest, flow_run=placed.flow_run, parameters=parameters, return_type="state"
+                    shell, flow_run=placed.flow_run, parameters=parameters, return_type="state"
                 ),
             )
         except Abort as refusal:  # somebody cancelled or took the flow run; no Exception to Prefect
@@ -120,12 +132,12 @@ class Orchestrator:
 
     async def unfinished(self) -> Sequence[Placed]:
         """Flow runs that the server believes to be under way."""
-        if self._deployment is None:
+        if not self._deployments:
             return []
         types = [StateType.PENDING, StateType.RUNNING]
         found = await self.client.read_flow_runs(
             flow_run_filter=FlowRunFilter(
-                deployment_id=FlowRunFilterDeploymentId(any_=[self._deployment]),
+                deployment_id=FlowRunFilterDeploymentId(any_=[*self._deployments.values()]),
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
             )
         )

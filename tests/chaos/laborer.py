@@ -89,8 +89,8 @@ class Shell(Orchestrator):
     async def greet(self, worker: str) -> None:
         """There is nobody to greet."""
 
-    async def place(self, run: RunId, attempt: Attempt, *, name: str) -> None:
-        flow_run = FlowRun(flow_id=uuid4(), name=name)
+    async def place(self, run: RunId, attempt: Attempt, *, workflow: str, name: str) -> None:
+        flow_run = FlowRun(flow_id=uuid4(), name=f"{workflow}: {name}")
         self.placed.setdefault((run, attempt), Placed(flow_run, run, attempt))
 
     async def waiting(self) -> Sequence[Placed]:
