@@ -41,6 +41,7 @@ class Outline:
         A section whose inner section is named is not: ``Store.get`` says ``Store`` already.
         """
         around: list[Section] = []
+        paths: dict[int, str] = {}
         sections = iter(self.sections)
         ahead = next(sections, None)
         for start, end in pairwise(bounds):
@@ -53,20 +54,26 @@ class Outline:
                 around.append(ahead)
                 shown.append(ahead)
                 ahead = next(sections, None)
-            yield self._label(shown)
+            yield self._label(shown, paths)
 
-    def _label(self, shown: Sequence[Section]) -> str | None:
-        names = [self._path(section) for section in shown[:_MOST_NAMES]]
+    def _label(self, shown: Sequence[Section], paths: dict[int, str]) -> str | None:
+        names = [self._path(section, paths) for section in shown[:_MOST_NAMES]]
         if len(shown) > _MOST_NAMES:
             names.append("…")
         return ", ".join(names) or None
 
-    def _path(self, section: Section | None) -> str:
-        names: list[str] = []
-        while section:
-            names.append(plain(section.name, longest=_LONGEST_NAME))
-            section = section.outer
-        return self.separator.join(reversed(names))
+    def _path(self, section: Section, paths: dict[int, str]) -> str:
+        """Known paths by the sections' ids: most chunks share the names around them."""
+        ways: list[Section] = []
+        at: Section | None = section
+        while at and id(at) not in paths:
+            ways.append(at)
+            at = at.outer
+        path = paths[id(at)] if at else ""
+        for way in reversed(ways):
+            name = plain(way.name, longest=_LONGEST_NAME)
+            path = paths[id(way)] = f"{path}{self.separator}{name}" if way.outer else name
+        return path
 
 
 def _leave(around: list[Section], position: int) -> None:

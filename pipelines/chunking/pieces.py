@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import sub
 
 from pipelines import tokens
 from pipelines.chunking.outline import Breaks
@@ -42,15 +43,18 @@ def measure(text: str, breaks: Breaks, *, limit: int) -> Pieces:
     starts = sorted(breaks)
     strengths = [FORCED, *map(breaks.__getitem__, starts)]
     starts.insert(0, 0)
-    bounds = [*starts, len(text)]
-    if any(b - a > LONG * limit for a, b in pairwise(bounds)):
-        starts, strengths = _with_lines(text, bounds, strengths, limit)
-        bounds = [*starts, len(text)]
-    costs = tokens.counts([text[a:b] for a, b in pairwise(bounds)])
+    if max(map(sub, [*starts[1:], len(text)], starts)) > LONG * limit:
+        starts, strengths = _with_lines(text, [*starts, len(text)], strengths, limit)
+    costs = _costs(text, [*starts, len(text)])
     whole = Pieces(starts, strengths, costs)
     if max(costs) <= limit:
         return whole
     return _refined(text, whole, limit)
+
+
+def _costs(text: str, bounds: Sequence[int]) -> list[int]:
+    # Without a frame of Python for each piece, and each is counted while it is in the cache.
+    return tokens.counts(map(text.__getitem__, map(slice, bounds, bounds[1:])))
 
 
 def step_of(limit: int) -> int:
@@ -139,7 +143,7 @@ def _split(
     start, end = span
     found = [(start, strength), *_FINDERS[level](text, start + 1, end, step_of(limit))]
     bounds = [*(place for place, _ in found), end]
-    costs = tokens.counts([text[a:b] for a, b in pairwise(bounds)])
+    costs = _costs(text, bounds)
     for (a, b), (_, break_), cost in zip(pairwise(bounds), found, costs, strict=True):
         if cost <= limit:
             fine.add(a, break_, cost)

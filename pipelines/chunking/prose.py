@@ -31,111 +31,129 @@ class Heading(NamedTuple):
 
 
 def outline(text: str, *, markdown: bool, limit: int) -> Outline:
-    fences = _fences(text, markdown=markdown)
-    found = headings(text, markdown=markdown)
-    if fences:
-        found = [heading for heading in found if not _within(heading.start, fences)]
+    found, fences = _blocks(text, markdown=markdown)
     breaks = {heading.start: heading.level for heading in found}
     for start, end in pairwise([0, *breaks, len(text)]):
         # What fits is not cut, and most sections do: the others are looked at more closely.
         if end - start > LONG * limit:
             breaks.update(_paragraphs(text, start, end, step_of(limit)))
     # A heading stays with what is under it, if that is possible at all.
-    breaks.update((heading.end, LINE) for heading in found if heading.end in breaks)
-    places = sorted(breaks) if fences else []
-    for start, end in fences:
-        inside = slice(bisect_right(places, start), bisect_left(places, end))
-        breaks.update(dict.fromkeys(places[inside], _FENCED))
+    breaks.update([(heading.end, LINE) for heading in found if heading.end in breaks])
+    if fences:
+        _keep_whole(fences, breaks)
     return Outline(_sound(text, breaks), _sections(found, len(text)), separator=" > ")
 
 
 def headings(text: str, *, markdown: bool) -> list[Heading]:
-    """All headings in order.
+    """All headings in order, but for what looks like one within a code fence.
 
     Underlines have levels in the order in which they first appear, as reStructuredText has it, but
     for Markdown, which knows two.
     """
-    levels = {"=": 1, "-": 2} if markdown else {}
-    return sorted([*_marked(text), *_underlined(text, levels, markdown=markdown)])
+    return _blocks(text, markdown=markdown)[0]
 
 
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*+\n)++(?=([ \t])?)")
-# The search for a fixed first character is several times faster than for ``^``, so that lines are
-# recognised by what stands before it. Both end before the first line that is not blank.
-_MARKED = re.compile(r"#(?<![^\n]#)(#{0,5})[ \t]++([^\s#][^\n]*+)(?:\n[^\S\n]*+(?=\n))*+\n?")
-_UNDERLINE = re.compile(r"\n([=\-~^\"'`#*+.:_])\1{2,}+[^\S\n]*+(?=\n|\Z)(?:\n[^\S\n]*+(?=\n))*+\n?")
-_BACKTICKS = re.compile(r"```(`*+)([^\n`]*)(?=\n|\Z)")
-_TILDES = re.compile(r"~~~(~*+)([^\n]*)(?=\n|\Z)")
 _FRONT_MATTER = re.compile(r"---[ \t\r]*\n.*?\n---[ \t\r]*(?=\n|\Z)", re.DOTALL)
+# All that makes structure, in one pass. It starts with the break before a line, as the search for a
+# fixed first character is several times faster than for ``^``, and a look at the next one spares
+# most lines the rest. A heading takes blank lines with it, but for the last break.
+_REST = r"[^\S\n]*+(?=\n|\Z)(?:\n[^\S\n]*+(?=\n))*+"
+_BLOCK = re.compile(
+    r"\n(?=[#=\-^\"'*+.:_`~\s])(?:"
+    rf"(#{{1,6}})[ \t]++([^\s#][^\n]*+){_REST}"
+    rf"|([=\-^\"'#*+.:_])\3{{2,}}+{_REST}"
+    r"|[^\S\n]*+(`{3,}+(?![^\n]*`)|~{3,}+)([^\n]*+)"
+    r")"
+)
+_MARKED, _UNDERLINE, _FENCE = 2, 3, 5
+"""The last group that took part, by which they are told apart."""
 
 
-def _marked(text: str) -> Iterator[Heading]:
-    for match in _MARKED.finditer(text):
-        start, end = match.span()
-        marks, title = match.groups()
-        yield Heading(start, end, 1 + len(marks), title.rstrip("# \t\r"))
+def _blocks(text: str, *, markdown: bool) -> tuple[list[Heading], list[tuple[int, int]]]:
+    """The headings outside of fenced code, and the spans of the latter.
 
-
-def _underlined(text: str, levels: dict[str, int], *, markdown: bool) -> Iterator[Heading]:
-    front = _FRONT_MATTER.match(text) if text.startswith("---") else None
-    for match in _UNDERLINE.finditer(text, front.end() if front else 0):
-        start = text.rfind("\n", 0, match.start()) + 1
-        title = text[start : match.start()].rstrip()
-        if not _is_title(title, match[0], any_length=markdown):
-            continue
-        style, mark = match[1], match[0].strip()
-        over = text.rfind("\n", 0, max(start - 1, 0)) + 1
-        if start > 0 and text[over:start].strip() == mark:
-            start, style = over, style * 2
-        level = levels.setdefault(style, min(len(levels) + 1, _DEEPEST))
-        yield Heading(start, match.end(), level, title)
-
-
-def _is_title(line: str, underline: str, *, any_length: bool) -> bool:
-    if not line or line.lstrip()[:1] in {"|", ">", "#"}:
-        return False
-    if len(set(line)) == 1 and not line.isalnum():
-        return False  # a rule, or the other end of a table
-    return any_length or len(underline.strip()) >= len(line)
-
-
-def _fences(text: str, *, markdown: bool) -> list[tuple[int, int]]:
-    """The spans of fenced code. A fence that is never closed holds the rest, as in Markdown.
-
-    Tildes are fences for Markdown only: in reStructuredText they underline.
+    A fence that is never closed holds the rest, as in Markdown. Only there are tildes
+    fences: in reStructuredText they underline, as backticks may that are long enough.
     """
-    found = [*_BACKTICKS.finditer(text)] if "```" in text else []
-    if markdown and "~~~" in text:
-        found = sorted([*found, *_TILDES.finditer(text)], key=re.Match[str].start)
-    spans: list[tuple[int, int]] = []
+    found: list[Heading] = []
+    fences: list[tuple[int, int]] = []
+    levels = {"=": 1, "-": 2} if markdown else {}
     opened: re.Match[str] | None = None
-    for match in found:
-        if text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip():
-            continue  # in the middle of a line
-        if opened is None:
+    front = _front_matter(text)
+    # With a break before the first line, a match is at the place that its line has in the text.
+    for match in _BLOCK.finditer("\n" + text):
+        kind = match.lastindex
+        if opened is not None:
+            if kind == _FENCE and _closes(match, opened):
+                fences[-1] = (fences[-1][0], match.end() - 1)
+                opened = None
+        elif kind == _MARKED:
+            start, end = match.span()
+            marks, title = match.group(1, 2)
+            found.append(Heading(start, end, len(marks), title.rstrip("# \t\r")))
+        elif (
+            match.start() > front
+            and not (markdown and kind == _FENCE)
+            and (heading := _underlined(text, match, levels, markdown=markdown))
+        ):
+            found.append(heading)
+        elif kind == _FENCE and (markdown or match[4][0] == "`"):
             opened = match
-        elif _closes(match, opened):
-            spans.append((opened.start(), match.end()))
-            opened = None
-    if opened is not None:
-        spans.append((opened.start(), len(text)))
-    return spans
+            fences.append((match.start(4) - 1, len(text)))
+    return found, fences
+
+
+def _front_matter(text: str) -> int:
+    """Where it ends. Its last line would underline the one before."""
+    front = _FRONT_MATTER.match(text) if text.startswith("---") else None
+    return front.end() if front else 0
 
 
 def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
-    same = fence.re is opened.re and len(fence[1]) >= len(opened[1])
-    return same and not fence[2].strip()
+    return fence[4].startswith(opened[4]) and not fence[5].strip()
 
 
-def _within(position: int, spans: Sequence[tuple[int, int]]) -> bool:
-    index = bisect_left(spans, (position,)) - 1
-    return index >= 0 and position < spans[index][1]
+def _underlined(
+    text: str, match: re.Match[str], levels: dict[str, int], *, markdown: bool
+) -> Heading | None:
+    below, end = match.span()
+    start = text.rfind("\n", 0, below - 1) + 1
+    title = text[start : below - 1].rstrip()
+    line = match[0].rstrip()[1:]
+    if not _is_title(title, line, any_length=markdown):
+        return None
+    style = line[0]
+    over = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    if start > 0 and text[over:start].strip() == line:
+        start, style = over, style * 2
+    level = levels.setdefault(style, min(len(levels) + 1, _DEEPEST))
+    return Heading(start, end, level, title)
+
+
+def _is_title(title: str, line: str, *, any_length: bool) -> bool:
+    """Whether a line is underlined by the one below, which has no other than its mark."""
+    if not title or title.lstrip()[0] in "|>#":
+        return False
+    if not title.strip(title[0]) and not title.isalnum():
+        return False  # a rule, or the other end of a table
+    return line == line[0] * len(line) and (any_length or len(line) >= len(title))
 
 
 def _paragraphs(text: str, start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
     while (match := _BLANK_LINES.search(text, start + step, end)) and match.end() < end:
         start = match.end()
         yield start, _INDENTED if match.lastindex else _PARAGRAPH
+
+
+def _keep_whole(fences: Sequence[tuple[int, int]], breaks: dict[int, int]) -> None:
+    """Rather cut anywhere else than within fenced code."""
+    places = sorted(breaks)
+    for start, end in fences:
+        first = bisect_right(places, start)
+        last = bisect_left(places, end, first)
+        if first < last:
+            breaks.update(dict.fromkeys(places[first:last], _FENCED))
 
 
 def _sound(text: str, breaks: dict[int, int]) -> dict[int, int]:

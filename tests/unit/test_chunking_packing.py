@@ -1,6 +1,14 @@
 """Pieces are packed into chunks."""
 
-from pipelines.chunking.packing import FORCED, pack
+from collections.abc import Sequence
+from itertools import accumulate
+
+from pipelines.chunking import packing
+from pipelines.chunking.packing import FORCED
+
+
+def pack(costs: Sequence[int], strengths: Sequence[int], *, limit: int) -> list[int]:
+    return packing.pack([0, *accumulate(costs)], strengths, limit=limit)
 
 
 def test_as_many_pieces_as_fit_go_together() -> None:

@@ -51,6 +51,23 @@ def test_a_fence_that_fits_is_kept_whole() -> None:
     assert set(symbols(chunks)) == {"Guide"}
 
 
+def test_a_line_above_a_fence_or_within_it_is_no_heading() -> None:
+    fence = "```\npip install it\n```\n"
+    text = f"# Guide\n\n{PARAGRAPH}Install it:\n{fence}\n{PARAGRAPH}"
+
+    chunks = cut(text, path="a.md", title="a.md", limit=64)
+
+    assert set(symbols(chunks)) == {"Guide"}
+
+
+def test_backticks_as_long_as_the_line_above_underline_it_in_restructuredtext() -> None:
+    text = f"Guide\n=====\n\n{PARAGRAPH}Install\n```````\n\n{PARAGRAPH}Use\n```\n\n{PARAGRAPH}"
+
+    chunks = cut(text, path="a.rst", title="a.rst", limit=64)
+
+    assert symbols(chunks) == ["Guide", "Guide > Install", "Guide > Use"]
+
+
 def test_a_table_is_cut_between_its_rows() -> None:
     rows = [f"| cell {n} | another cell. And more | {n} |\n" for n in range(100)]
 
