@@ -39,6 +39,11 @@ async def get(tx: Tx, tenant: TenantId, digests: Collection[str]) -> Mapping[str
     return found
 
 
+async def has(tx: Tx, tenant: TenantId, digest: str) -> bool:
+    query = select(blobs.c.digest).where(_these(tenant, [digest]))
+    return (await tx.execute(query)).first() is not None
+
+
 def _these(tenant: TenantId, digests: Collection[str]) -> Any:
     return and_(blobs.c.tenant_id == tenant, blobs.c.digest.in_(digests))
 

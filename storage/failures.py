@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, select
+from sqlalchemy import Row, case, select, update
 
 from storage.artifacts import ArtifactStatus
 from storage.bulk import insert
@@ -78,6 +78,39 @@ async def page(
     if after is not None:
         query = query.where(failures.c.id > after)
     return [_open(row) for row in await tx.execute(query.order_by(failures.c.id).limit(limit))]
+
+
+async def to_retry(
+    tx: Tx, connection_id: ConnectionId, run_id: RunId
+) -> Mapping[str, list[Failure]]:
+    """Those still open that the run has not met again itself, by partition."""
+    query = (
+        select(failures)
+        .where(
+            failures.c.connection_id == connection_id,
+            failures.c.resolved_at.is_(None),
+            failures.c.run_id != run_id,
+        )
+        .order_by(failures.c.id)
+    )
+    found: dict[str, list[Failure]] = {}
+    for row in await tx.execute(query):
+        found.setdefault(row.partition, []).append(_failure(row))
+    return found
+
+
+async def part_read(tx: Tx, connection_id: ConnectionId, partition: str) -> None:
+    """The partition could be listed whole: what failed of it as a part is not open any more."""
+    await tx.execute(
+        update(failures)
+        .where(
+            failures.c.connection_id == connection_id,
+            failures.c.partition == partition,
+            failures.c.external_id == "",
+            failures.c.resolved_at.is_(None),
+        )
+        .values(resolved_at=now())
+    )
 
 
 async def _upsert(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -158,13 +191,17 @@ def _open(row: Row[Any]) -> OpenFailure:
         attempts=row.attempts,
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
-        failure=Failure(
-            partition=row.partition,
-            external_id=row.external_id,
-            title=row.title,
-            stage=row.stage,
-            failure=row.failure,
-            detail=row.detail,
-            action=row.action,
-        ),
+        failure=_failure(row),
+    )
+
+
+def _failure(row: Row[Any]) -> Failure:
+    return Failure(
+        partition=row.partition,
+        external_id=row.external_id,
+        title=row.title,
+        stage=row.stage,
+        failure=row.failure,
+        detail=row.detail,
+        action=row.action,
     )

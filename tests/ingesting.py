@@ -16,14 +16,15 @@ from pipelines.runtime import Services, open_work
 from pipelines.settings import PipelineSettings
 from pipelines.workflow import Workflow
 from pipelines.workshop import open_workshop
-from storage import connections, milestones, runs
+from storage import connections, failures, milestones, runs
 from storage.connections import Connection
 from storage.database import Database
 from storage.events import Event, EventKind
+from storage.failures import OpenFailure
 from storage.ids import LOCAL_TENANT, RunId
 from storage.outputs import OutputLog
 from storage.relay import Relay
-from storage.runs import Run
+from storage.runs import Run, wishes
 from storage.streams.memory import MemoryEventLog
 from storage.wakeup import MemoryWakeup
 
@@ -65,6 +66,20 @@ class House:
         run_id = await self.request(connection)
         await self.attempt(await self.claim())
         return await self.run(run_id)
+
+    async def retry(self, run: Run) -> RunId:
+        """Ask to try again what failed, as the api does."""
+        async with self.services.database.transaction() as tx:
+            asked = await wishes.retry(tx, LOCAL_TENANT, run.id)
+        assert asked is not None
+        await self.services.relay.publish(asked[0].id)
+        return asked[0].id
+
+    async def failures(self, connection: Connection) -> list[OpenFailure]:
+        async with self.services.database.reading() as tx:
+            return await failures.page(
+                tx, LOCAL_TENANT, connection.id, run=None, after=None, limit=100
+            )
 
     async def run(self, run_id: RunId) -> Run:
         async with self.services.database.reading() as tx:

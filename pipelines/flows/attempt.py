@@ -14,6 +14,7 @@ from connectors.errors import ConnectorError, KindUnknown, SourceInvalid
 from pipelines.errors import HandedOver, MustWait, PipelineError, StageFailed
 from pipelines.flows.crawl import finish_crawl
 from pipelines.flows.ingestion import Backlog, Ingestion, finish_stage, start_stage
+from pipelines.flows.retrying import partitions_of
 from pipelines.flows.steps import Plain, Steps
 from pipelines.journal import Step
 from pipelines.progress import StageKey
@@ -95,7 +96,7 @@ async def _begin(ingestion: Ingestion) -> None:
 
     async def write(step: Step) -> None:
         work.progress.activity = "Looking at the source"
-        if work.run.started_at is None:
+        if work.run.started_at is None and not work.run.only_failed:
             # What the run before has finished begins anew; from here on, done means by this run.
             for saved in (await partitions.load(step.tx, work.connection.id)).values():
                 if saved.done:
@@ -115,13 +116,13 @@ async def _begin(ingestion: Ingestion) -> None:
 
 async def _work(ingestion: Ingestion, steps: Steps) -> None:
     crashpoints.reached("attempt.begun")
-    plan = await ingestion.connector.plan()
-    ingestion.work.progress.partitions = len(plan.partitions)
+    keys, to_tidy = await partitions_of(ingestion)
+    ingestion.work.progress.partitions = len(to_tidy)
 
     async def crawl() -> None:
         try:
-            for partition in plan.partitions:
-                await steps.crawl(partition.key)
+            for partition in keys:
+                await steps.crawl(partition)
             await finish_crawl(ingestion)
         except HandedOver:  # not raised here, for it would break off the batches in hand
             ingestion.crawled()
@@ -132,8 +133,8 @@ async def _work(ingestion: Ingestion, steps: Steps) -> None:
     await _together(crawl(), *(_read(ingestion, steps) for _ in range(LANES)))
     ingestion.go_on()
     await _change_stage(ingestion, finished=StageKey.READ, started=StageKey.TIDY)
-    for partition in plan.partitions:
-        await steps.tidy(partition.key)
+    for partition in to_tidy:
+        await steps.tidy(partition)
 
 
 async def _read(ingestion: Ingestion, steps: Steps) -> None:

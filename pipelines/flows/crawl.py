@@ -1,6 +1,6 @@
 """Finding: from what a source says to what is staged, a page and its cursor at a time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -57,11 +57,16 @@ class Crawl:
     partition: PartitionKey
     waiting: bool = False
 
-    async def read(self, cursor: Cursor | None) -> None:
+    async def read(
+        self, cursor: Cursor | None, *, wanted: Callable[[Event], bool] = lambda _: True
+    ) -> None:
+        """Read on from the cursor. What is not wanted is as if it had not been said."""
         page, most = Page(), FIRST_PAGE
         events = self.ingestion.connector.read(self.partition, cursor)
         async with aclosing(cast("_Closable", events)):
             async for event in events:
+                if not wanted(event):
+                    continue
                 await self._note(event)
                 if isinstance(event, Checkpoint):
                     await store(self.ingestion, self.partition, page, event)

@@ -85,6 +85,7 @@ class Ingestion:
                 self.work.connection.id,
                 limit=batch if self._taken else min(batch, FIRST_BATCH),
                 excluding=in_hand,
+                run=self.work.run.id if self.work.run.only_failed else None,
             )
 
 

@@ -132,7 +132,7 @@ def sort(page: Page, before: Before) -> Plan:
         elif _is_ready(known, known.digest):
             plan.unchanged.add(external_id)
         else:  # interrupted, failed, or made by older components: its content is stored
-            plan.stage.append(_staged(artifact, known.digest, artifact.size))
+            plan.stage.append(described(artifact, known.digest))
     return plan
 
 
@@ -161,14 +161,15 @@ def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, known: Known | None
         plan.unchanged.add(artifact.ref.external_id)
         return
     plan.bodies[digest] = body
-    plan.stage.append(_staged(artifact, digest, len(body)))
+    plan.stage.append(described(artifact, digest, len(body)))
 
 
 def _is_ready(known: Known, digest: str) -> bool:
     return known.status is ArtifactStatus.READY and known.ready_key == ready_key(digest)
 
 
-def _staged(artifact: Artifact, digest: str, size: int | None) -> NewArtifact:
+def described(artifact: Artifact, digest: str = "", size: int | None = None) -> NewArtifact:
+    """As it is kept: with the digest of its content, if that is there."""
     return NewArtifact(
         partition=artifact.ref.partition,
         external_id=artifact.ref.external_id,
@@ -177,7 +178,7 @@ def _staged(artifact: Artifact, digest: str, size: int | None) -> NewArtifact:
         path=artifact.path,
         url=artifact.url,
         mime=artifact.mime,
-        size=size,
+        size=artifact.size if size is None else size,
         version=artifact.version,
         digest=digest,
         priority=artifact.priority,

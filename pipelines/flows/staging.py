@@ -6,7 +6,7 @@ from connectors.artifact import ExternalId, PartitionKey
 from connectors.events import Checkpoint, Failed, Skipped
 from pipelines.errors import Explanation, explain
 from pipelines.flows.ingestion import Ingestion, failure, record_failures
-from pipelines.flows.page import Before, Page, Plan, by_reason, sort, weigh
+from pipelines.flows.page import Before, Page, Plan, by_reason, described, sort, weigh
 from pipelines.journal import Step
 from pipelines.progress import StageKey
 from storage import artifacts, blobs, crashpoints, partitions
@@ -94,6 +94,9 @@ class Staging:
         parts = len(new) - len(whole)
         step.counts += Counts(found=parts + self.before.found(whole))
         await record_failures(self.ingestion.work, step, new)
+        # What is known of it is not lost with it: by that, it can be had again on its own.
+        without = [described(a) for a in self.plan.fetch if a.ref.external_id in self.plan.failed]
+        await artifacts.describe(step.tx, self.ingestion.work.connection.id, without)
 
     async def _delete(self, step: Step) -> None:
         there = [key for key in self.page.gone if key in self.before.known]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.artifact import PartitionKey
-from pipelines.flows import batch, crawl, tidy
+from pipelines.flows import batch, crawl, retrying, tidy
 from pipelines.flows.ingestion import Ingestion
 
 
@@ -23,7 +23,8 @@ class Plain:
     ingestion: Ingestion
 
     async def crawl(self, partition: PartitionKey) -> None:
-        await crawl.crawl(self.ingestion.work.context, self.ingestion, partition)
+        find = retrying.retry if self.ingestion.work.run.only_failed else crawl.crawl
+        await find(self.ingestion.work.context, self.ingestion, partition)
 
     async def batch(self, number: int) -> None:
         await batch.process(self.ingestion.work.context, self.ingestion, number)

@@ -5,7 +5,16 @@ ready, or until it is skipped or deleted. Nothing here is fenced by itself: an a
 transactions that also call ``runs.save``.
 """
 
-from storage.artifacts.reading import absent, backlog, get, known, page, queue, searchable
+from storage.artifacts.reading import (
+    absent,
+    backlog,
+    described,
+    get,
+    known,
+    page,
+    queue,
+    searchable,
+)
 from storage.artifacts.values import (
     ArtifactRow,
     ArtifactStatus,
@@ -15,7 +24,7 @@ from storage.artifacts.values import (
     Ready,
     Staged,
 )
-from storage.artifacts.writing import delete, ready, skip, stage, touch
+from storage.artifacts.writing import delete, describe, ready, skip, stage, touch
 
 __all__ = [
     "ArtifactRow",
@@ -28,6 +37,8 @@ __all__ = [
     "absent",
     "backlog",
     "delete",
+    "describe",
+    "described",
     "get",
     "known",
     "page",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
-from storage.artifacts.values import ArtifactRow, ArtifactStatus, Known, Staged
+from storage.artifacts.values import ArtifactRow, ArtifactStatus, Known, NewArtifact, Staged
 from storage.bulk import batches
 from storage.database import Tx
 from storage.ids import ArtifactId, ConnectionId, RunId, TenantId
@@ -29,12 +29,36 @@ async def known(
     return found
 
 
+async def described(
+    tx: Tx, connection_id: ConnectionId, external_ids: Collection[str]
+) -> Mapping[str, NewArtifact]:
+    """What their source last said of these, by external id, as far as it has said anything."""
+    found: dict[str, NewArtifact] = {}
+    for batch in batches(external_ids):
+        query = select(artifacts).where(
+            artifacts.c.connection_id == connection_id,
+            artifacts.c.external_id.in_(batch),
+            artifacts.c.kind != "",
+        )
+        found |= {row.external_id: _described(row) for row in await tx.execute(query)}
+    return found
+
+
 async def queue(
-    tx: Tx, connection_id: ConnectionId, *, limit: int, excluding: Collection[ArtifactId] = ()
+    tx: Tx,
+    connection_id: ConnectionId,
+    *,
+    limit: int,
+    excluding: Collection[ArtifactId] = (),
+    run: RunId | None = None,
 ) -> list[Staged]:
-    """What to process next: the most useful first, then in the order of discovery."""
+    """What to process next: the most useful first, then in the order of discovery.
+
+    With a ``run``, only of what that one has staged.
+    """
+    where = _waiting(connection_id)
     query = (
-        _STAGED.where(_waiting(connection_id))
+        _STAGED.where(where if run is None else and_(where, artifacts.c.run_id == run))
         .order_by(artifacts.c.priority, artifacts.c.id)
         .limit(limit + len(excluding))
     )
@@ -145,6 +169,25 @@ def _known(row: Row[Any]) -> Known:
         digest=row.digest,
         ready_key=row.ready_key,
         run_id=None if row.run_id is None else RunId(row.run_id),
+    )
+
+
+def _described(row: Row[Any]) -> NewArtifact:
+    return NewArtifact(
+        partition=row.partition,
+        external_id=row.external_id,
+        kind=row.kind,
+        title=row.title,
+        path=row.path,
+        url=row.url,
+        mime=row.mime,
+        size=row.size,
+        version=row.version or "",
+        digest=row.digest or "",
+        priority=row.priority,
+        meta=row.meta,
+        created_at=row.source_created_at,
+        updated_at=row.source_updated_at,
     )
 
 

@@ -16,6 +16,8 @@ from storage.tables import artifacts, chunks, failures
 # What a row keeps when its artifact is seen again: who it is, and what is still searchable of it.
 _IDENTITY = frozenset({"tenant_id", "connection_id", "external_id", "created_at"})
 
+_NOT_SAID = frozenset({"partition", "external_id", "reason", "detail", "version", "digest"})
+
 
 async def stage(
     tx: Tx,
@@ -27,6 +29,25 @@ async def stage(
     """Put fetched artifacts into the queue, the ones that are known under their old id."""
     common = _common(tenant, connection_id, run_id, ArtifactStatus.STAGED)
     await _upsert(tx, [_staged_row(row) | common for row in rows])
+
+
+async def describe(tx: Tx, connection_id: ConnectionId, rows: Sequence[NewArtifact]) -> None:
+    """Keep what is said of them, but for the content that could not be had, and its version."""
+    if not rows:
+        return
+    same = and_(
+        artifacts.c.connection_id == connection_id, artifacts.c.external_id == bindparam("its_id")
+    )
+    said = [_staged_row(row) for row in rows]
+    names = said[0].keys() - _NOT_SAID
+    values = {name: bindparam(f"its_{name}", type_=artifacts.c[name].type) for name in names}
+    await tx.execute(
+        update(artifacts).where(same).values(values),
+        [
+            {"its_id": row["external_id"]} | {f"its_{name}": row[name] for name in names}
+            for row in said
+        ],
+    )
 
 
 async def touch(tx: Tx, connection_id: ConnectionId, rows: Sequence[tuple[str, str]]) -> None:

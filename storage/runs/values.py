@@ -12,6 +12,9 @@ from storage.counts import Counts
 from storage.events import RunStatus
 from storage.ids import ArtifactId, Attempt, ConnectionId, RunId, Seq, TenantId
 
+ONLY_FAILED = {"only": "failed"}
+"""In a run's input, what makes it try again what failed, and nothing else."""
+
 
 class Wish(StrEnum):
     """What is asked of the attempt that is at a run, until it comes to it."""
@@ -58,6 +61,11 @@ class Run:
 
     in_hand: tuple[ArtifactId, ...]
     """What the attempt was processing when it was last heard of, and dies with it."""
+
+    @property
+    def only_failed(self) -> bool:
+        """Whether it is to try again what failed, and nothing else."""
+        return self.input.get("only") == ONLY_FAILED["only"]
 
 
 def run_of(row: Row[Any]) -> Run:

@@ -19,7 +19,7 @@ from storage.ids import Attempt, RunId, TenantId
 from storage.runs.asking import get, request
 from storage.runs.fence import lock, record, write
 from storage.runs.leases import TO_STOP
-from storage.runs.values import Run, Wish, run_of
+from storage.runs.values import ONLY_FAILED, Run, Wish, run_of
 from storage.tables import runs
 
 QUIET: Mapping[str, Any] = {"rate": None, "eta": None}
@@ -29,7 +29,6 @@ PAUSED: Mapping[str, Any] = {"activity": "Paused: it goes on from here", **QUIET
 
 _REQUEUED: Mapping[str, Any] = {"activity": "Waiting for a worker", **QUIET}
 _WORDS = {EventKind.CANCELLED: CANCELLED, EventKind.PAUSED: PAUSED, EventKind.REQUEUED: _REQUEUED}
-ONLY_FAILED = {"only": "failed"}
 
 
 async def cancel(tx: Tx, tenant: TenantId, run_id: RunId) -> Run | None:
@@ -83,7 +82,7 @@ async def retry(tx: Tx, tenant: TenantId, run_id: RunId) -> tuple[Run, bool] | N
     run = await get(tx, tenant, run_id)
     if run is None:
         return None
-    if run.finished_at is None and not _only_failed(run):
+    if run.finished_at is None and not run.only_failed:
         raise RunUnfinished(f"The run is {run.status}: what failed is retried when it is over.")
     connection = run.connection and await connections.get(tx, tenant, run.connection)
     if not connection:
@@ -101,7 +100,7 @@ async def retry(tx: Tx, tenant: TenantId, run_id: RunId) -> tuple[Run, bool] | N
     new, created = await request(
         tx, tenant, connection=connection, workflow=run.workflow, input=given
     )
-    if not _only_failed(new):
+    if not new.only_failed:
         raise RunUnfinished(f"Run {new.id} is at this connection: retry what failed after it.")
     return new, created
 
@@ -169,7 +168,3 @@ async def _tell(
     await record(tx, RunId(row.id), event)
     told = (await tx.execute(select(runs).where(runs.c.id == row.id))).one()
     return run_of(told)
-
-
-def _only_failed(run: Run) -> bool:
-    return run.input.get("only") == ONLY_FAILED["only"]

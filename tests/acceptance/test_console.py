@@ -127,6 +127,31 @@ async def test_a_path_that_does_not_exist_is_told_with_what_to_do(page: Page, ur
     await expect(page.locator(".reason")).to_contain_text("Check the spelling")
 
 
+async def test_a_retry_is_of_what_failed_alone_on_the_page_and_in_the_receipt(
+    page: Page, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfeb\x00a\x00d\xd8")  # half a surrogate pair
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.txt").write_text(f"This is {name}.\n")
+    first = await start(page, url, tmp_path)
+    await expect(page.locator(".run .pill")).to_have_text("Ready, with failures", timeout=60_000)
+
+    await page.get_by_role("button", name="Retry failed (1)").click()
+
+    await page.wait_for_function("first => !location.href.endsWith(first)", arg=first)
+    await expect(page.locator(".run .pill")).to_have_text("Ready, with failures", timeout=60_000)
+    await expect(page.locator(".check")).to_have_text("adds up")
+    assert await figure(page, "Found") == 1
+    assert await figure(page, "Searchable") == 3
+    run = page.url.rpartition("/")[2]
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        receipt = (await http.get(f"/v1/runs/{run}/receipt")).json()
+        again = await http.post(f"/v1/runs/{run}/retry-failed")
+    assert receipt["counts"]["failed"] == {"undecodable": 1}
+    assert receipt["adds_up"]
+    assert again.json()["input"]["only"] == "failed"
+
+
 async def test_a_relative_path_is_refused_at_the_form(page: Page, url: str) -> None:
     await page.goto(url)
     await page.get_by_label("Path").fill("some/where")

@@ -30,10 +30,23 @@ def repository(tmp_path: Path) -> Path:
     (place / "map.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
     for number in range(NOTES):
         (place / f"note-{number:03}.md").write_text(f"# Note {number}\n\nIt says {number}.\n")
-    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-    for step in (("init", "-q"), ("add", "-A"), (*who, "commit", "-qm", "First")):
-        subprocess.run(["git", *step], cwd=place, check=True)
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
+    commit(place)
     return place
+
+
+@pytest.fixture
+def torn(repository: Path) -> Path:
+    """The same with a file that cannot be read."""
+    (repository / "torn.md").write_bytes(b"\xff\xfet\x00o\x00r\x00n\xd8")  # half a surrogate pair
+    commit(repository)
+    return repository
+
+
+def commit(place: Path) -> None:
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for step in (("add", "-A"), (*who, "commit", "-qm", "All of it")):
+        subprocess.run(["git", *step], cwd=place, check=True)
 
 
 async def test_a_run_is_watched_from_its_request_to_its_receipt(
@@ -65,6 +78,23 @@ async def test_a_run_is_watched_from_its_request_to_its_receipt(
         assert story.state["status"] == "succeeded"
 
 
+async def test_a_retry_looks_at_what_failed_and_at_nothing_else(torn: Path, tmp_path: Path) -> None:
+    with running_stack(tmp_path / "data") as (url, _):
+        await answering(url)
+        async with AsyncClient(url) as client:
+            connection = await client.connect("local", {"path": str(torn)})
+            first = await watched(client, connection.id)
+
+            asked = await client.retry_failed(first.receipt.run_id)
+            retry = await followed(client, asked.run.id)
+
+    assert first.receipt.counts.failed == retry.receipt.counts.failed == {"undecodable": 1}
+    assert retry.receipt.counts.found == 1
+    assert retry.receipt.adds_up
+    assert retry.receipt.index.artifacts == first.receipt.index.artifacts
+    assert retry.state["status"] == "succeeded_with_failures"
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """A run as a watcher saw it, and its receipt."""
@@ -87,8 +117,12 @@ class Story:
 
 async def watched(client: AsyncClient, connection_id: UUID) -> Story:
     started = await client.start(connection_id)
-    begin, *rest = [frame async for frame in client.follow(started.run.id)]
+    return await followed(client, started.run.id)
+
+
+async def followed(client: AsyncClient, run: UUID) -> Story:
+    begin, *rest = [frame async for frame in client.follow(run)]
     assert isinstance(begin, SnapshotFrame)
     events = [frame for frame in rest if isinstance(frame, EventFrame)]
     assert len(events) == len(rest)
-    return Story(begin, events, await client.receipt(started.run.id))
+    return Story(begin, events, await client.receipt(run))
