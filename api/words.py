@@ -24,13 +24,18 @@ def clean(text: str) -> str:
     )
 
 
+def sentences(*parts: str | None) -> str:
+    """Parts that were written on their own, put one after the other: each ends before the next."""
+    said = [part.strip() for part in parts if part and part.strip()]
+    return " ".join(part if part[-1] in ".!?…" else f"{part}." for part in said)
+
+
 def headline(run: RunView) -> str:
     """What the run is doing, or why it is not."""
     if run.wish in WISHED:
         return WISHED[run.wish]
     if run.reason is not None and run.status in {"waiting", "paused", "failed", "cancelled"}:
-        parts = (run.reason.message or run.reason.code, run.reason.action)
-        return clean(" ".join(part for part in parts if part))
+        return clean(sentences(run.reason.message or run.reason.code, run.reason.action))
     if run.activity:
         return clean(run.activity)
     return BEFORE_FIRST_STAGE if run.status == "queued" else ""
@@ -188,9 +193,8 @@ def _ending(it: ReceiptView) -> str:
         case "cancelled":
             return f"{title}: the run was cancelled{took}. What was indexed is kept."
         case "failed":
-            why = f": {clean(it.reason.message)}" if it.reason and it.reason.message else "."
-            action = f" {clean(it.reason.action)}" if it.reason and it.reason.action else ""
-            return f"{title}: the run failed{took}{why}{action}"
+            why = it.reason and clean(sentences(it.reason.message, it.reason.action))
+            return f"{title}: the run failed{took}" + (f": {why}" if why else ".")
         case _:
             return f"{title}: the run is {it.status}."
 

@@ -31,7 +31,7 @@ from pipelines.chunking import LIMIT, cut
 
 _CORPUS_BYTES = 4_000_000
 _SLICE_BYTES = 400_000
-_ROUNDS = 3
+_ROUNDS = 5
 _PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"

@@ -9,6 +9,7 @@ import structlog
 from rich.console import Console
 from rich.text import Text
 
+from api import words
 from api.client import ClientError, Invalid, NotFound, ServerAway
 from api.supervisor import PartFailed
 from storage.errors import StorageError
@@ -66,10 +67,8 @@ def _keep_logs_from_data() -> None:
 
 
 def _tell(error: Trouble | ClientError | StorageError | PartFailed) -> int:
-    said = [str(error)]
-    if not isinstance(error, PartFailed) and error.action:
-        said.append(error.action)
-    messages().print(Text("headwater: " + " ".join(said)), soft_wrap=True)
+    action = None if isinstance(error, PartFailed) else error.action
+    messages().print(Text(f"headwater: {words.sentences(str(error), action)}"), soft_wrap=True)
     return _code(error)
 
 

@@ -13,6 +13,7 @@ from api.schemas import (
     FailureView,
     HitView,
     IndexView,
+    ReasonView,
     ReceiptView,
     RunView,
 )
@@ -165,3 +166,15 @@ def test_a_deployment_is_a_line_a_version() -> None:
         "1.4.0      active        12 workers  40 runs held  3 queued",
         "1.5.0-rc1  ramping 10 %  1 worker    1 run held    0 queued",
     ]
+
+
+def test_why_a_run_failed_and_what_to_do_are_two_sentences() -> None:
+    run = RunView(
+        id=RUN,
+        workflow="ingest",
+        status="failed",
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+        reason=ReasonView(code="source_empty", message="/a is empty", action="Put something there"),
+    )
+
+    assert words.headline(run) == "/a is empty. Put something there."
