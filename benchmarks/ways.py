@@ -38,6 +38,7 @@ from storage.artifacts import NewArtifact, Ready
 from storage.chunks import NewChunk
 from storage.database import Database, open_database
 from storage.ids import LOCAL_TENANT, ArtifactId, ConnectionId
+from storage.outputs import OutputLog
 from storage.relay import Relay
 from storage.runs import Run
 from storage.schema import upgrade
@@ -84,8 +85,10 @@ async def bench(documents: int, workshop: Workshop) -> AsyncGenerator[Bench]:
             services = Services(
                 settings=PipelineSettings(name="bench"),
                 specs={"memory": memory_spec(Notes(texts), _paged)},
+                workflows={},
                 database=database,
                 log=log,
+                outputs=OutputLog(MemoryEventLog()),
                 relay=relay,
                 wakeup=MemoryWakeup(),
                 workshop=workshop,
