@@ -38,6 +38,9 @@ class Step:
 
     tx: Tx
     counts: Counts = field(default_factory=Counts)
+    tidied: int = 0
+    """Partitions."""
+
     news: list[tuple[EventKind, Mapping[str, Any], Mapping[str, Any]]] = field(
         default_factory=list[tuple[EventKind, Mapping[str, Any], Mapping[str, Any]]]
     )
@@ -85,16 +88,19 @@ class Journal:
             step = Step(tx)
             answer = await write(step)
             counts = self.counts + step.counts
-            await runs.save(tx, self.run, self.attempt, counts=counts, seq=self.reporter.seq)
+            moved = self.reporter.progress.moved(counts, tidied=step.tidied)
+            await runs.save(
+                tx, self.run, self.attempt, counts=counts, seq=self.reporter.seq, moved=moved
+            )
             crashpoints.reached("journal.writing")
             for kind, data, patch in step.news:
-                event = self._event(kind, data, patch, counts)
+                event = self._event(kind, data, {**moved, **patch}, counts)
                 await runs.record(tx, self.run, event)
                 told.update(event.patch)
         crashpoints.reached("journal.committed")
         self.counts = counts
         self.queryable |= any(kind is EventKind.QUERYABLE for kind, _, _ in step.news)
-        self.reporter.progress.committed(counts, now=self.clock.monotonic())
+        self.reporter.progress.committed(counts, tidied=step.tidied, now=self.clock.monotonic())
         if told:
             last = step.last or any(kind in LAST for kind, _, _ in step.news)
             self.reporter.committed(told, last=last)
@@ -108,8 +114,6 @@ class Journal:
         progress = self.reporter.progress
         whole = {
             "counts": counts.to_json(),
-            "stages": progress.stages(counts),
-            "searchable": progress.searchable,
             "activity": progress.activity,
             **patch,
         }
@@ -124,7 +128,7 @@ async def _unbroken(work: Coroutine[Any, Any, R]) -> R:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task})
+        await asyncio.gather(task, return_exceptions=True)
         raise
 
 

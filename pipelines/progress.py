@@ -110,14 +110,20 @@ class Progress:
     def ready(self, made: list[Mapping[str, Any]]) -> None:
         self.latest = [*made[::-1], *self.latest][:LATEST]
 
-    def committed(self, counts: Counts, *, now: float) -> None:
+    def committed(self, counts: Counts, *, now: float, tidied: int = 0) -> None:
         self.counts = counts
+        self.tidied += tidied
         self._pace.note(now, counts.settled)
 
-    def stages(self, counts: Counts) -> list[Mapping[str, Any]]:
+    def moved(self, counts: Counts, *, tidied: int = 0) -> Mapping[str, Any]:
+        """What is kept with the counts; ``tidied``: as many partitions more."""
+        return {"stages": self.stages(counts, tidied=tidied), "searchable": self.searchable}
+
+    def stages(self, counts: Counts, *, tidied: int = 0) -> list[Mapping[str, Any]]:
         found, final = self._found(counts)
         tidy_final = self.partitions is not None
-        tidied = min(self.tidied, self.partitions) if self.partitions is not None else self.tidied
+        tidied += self.tidied
+        tidied = tidied if self.partitions is None else min(tidied, self.partitions)
         return [
             self._stage(StageKey.FIND, counts.found, found, final=final),
             self._stage(StageKey.READ, counts.settled, found, final=final),

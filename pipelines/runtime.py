@@ -149,7 +149,7 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
     async with services.database.transaction() as tx:
         run = await runs.adopt(tx, run_id, attempt, worker=services.settings.name)
         connection = run.connection and await connections.get(tx, run.tenant, run.connection)
-        state = await _folded(tx, run_id)
+        state = run.newest(await _folded(tx, run_id))
     crashpoints.reached("attempt.adopted")
     work = _work(services, run, connection or None, state)
     reporter = work.journal.reporter

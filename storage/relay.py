@@ -75,10 +75,8 @@ class Relay:
     async def _seed(self, run: Run) -> Position:
         seq = await self._leap(run)
         state, number, ended = await self._folded(run.id)
-        # ticks that told the counts are gone with the stream, but SQL has them
-        state = {**state, "counts": run.counts.to_json()}
         await self.log.seed(
-            run.id, state, seq=seq, milestones=number, attempt=run.attempt, ended=ended
+            run.id, run.newest(state), seq=seq, milestones=number, attempt=run.attempt, ended=ended
         )
         crashpoints.reached("relay.seeded")
         log.warning("stream.begun_again", run=str(run.id), seq=seq, milestones=number)

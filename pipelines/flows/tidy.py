@@ -45,12 +45,12 @@ async def tidy(_: Context, ingestion: Ingestion, partition: PartitionKey) -> Non
     async def write(step: Step) -> None:
         ids = [known.external_id for known in gone]
         step.counts += Counts(deleted=await artifacts.delete(step.tx, work.connection.id, ids))
+        step.tidied += 1
         crashpoints.reached("tidy.writing")
         work.progress.searchable = await artifacts.searchable(step.tx, work.connection.id)
 
     await work.journal.commit(write)
     crashpoints.reached("tidy.committed")
-    work.progress.tidied += 1
     work.moved()
 
 

@@ -12,7 +12,7 @@ from storage.clock import now, shared_now
 from storage.counts import Counts
 from storage.database import Tx
 from storage.errors import AttemptFenced, Refused, RunEnded
-from storage.events import STATUS_AFTER, TERMINAL, Event, EventKind, RunStatus
+from storage.events import STATUS_AFTER, TERMINAL, Event, EventKind, RunStatus, State
 from storage.ids import Attempt, RunId, Seq
 from storage.runs.values import Run, iso, run_of
 from storage.tables import runs
@@ -47,10 +47,18 @@ async def requeue(tx: Tx, run_id: RunId, attempt: Attempt) -> int:
     return await record(tx, run_id, event)
 
 
-async def save(tx: Tx, run_id: RunId, attempt: Attempt, *, counts: Counts, seq: Seq) -> None:
-    """Keep the counts with what they count. In every transaction of an attempt: it is the fence."""
+async def save(
+    tx: Tx, run_id: RunId, attempt: Attempt, *, counts: Counts, seq: Seq, moved: State | None = None
+) -> None:
+    """Keep the counts with what they count. In every transaction of an attempt: it is the fence.
+
+    ``moved``: fields of the run's state that move with the counts.
+    """
     highest = case((runs.c.seq < seq, seq), else_=runs.c.seq)
-    await write(tx, run_id, attempt, {"counts": counts.to_json(), "seq": highest})
+    values = {"counts": counts.to_json(), "seq": highest}
+    if moved is not None:
+        values["moved"] = dict(moved)
+    await write(tx, run_id, attempt, values)
 
 
 async def lock(tx: Tx, run_id: RunId, attempt: Attempt) -> Run:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from storage.counts import Counts
-from storage.events import RunStatus
+from storage.events import RunStatus, State
 from storage.ids import ArtifactId, Attempt, ConnectionId, RunId, Seq, TenantId
 
 ONLY_FAILED = {"only": "failed"}
@@ -39,6 +39,9 @@ class Run:
     milestones: int
     seq: Seq
     counts: Counts
+    moved: State
+    """What else of the state moved with the counts, as of the same commit."""
+
     created_at: datetime
     started_at: datetime | None
     first_queryable_at: datetime | None
@@ -67,6 +70,13 @@ class Run:
         """Whether it is to try again what failed, and nothing else."""
         return self.input.get("only") == ONLY_FAILED["only"]
 
+    def newest(self, folded: State) -> State:
+        """The state its milestones fold to, with what has moved since the last of them.
+
+        The ticks that told it may be lost with the stream; and what was shown must never fall.
+        """
+        return {**folded, **self.moved, "counts": self.counts.to_json()}
+
 
 def run_of(row: Row[Any]) -> Run:
     return Run(
@@ -83,6 +93,7 @@ def run_of(row: Row[Any]) -> Run:
         milestones=row.milestones,
         seq=Seq(row.seq),
         counts=Counts.from_json(row.counts),
+        moved=row.moved or {},
         created_at=row.created_at,
         started_at=row.started_at,
         first_queryable_at=row.first_queryable_at,

@@ -34,6 +34,8 @@ runs = Table(
     Column("milestones", Integer, nullable=False, default=0),
     Column("seq", BigInteger, nullable=False, default=0),  # the highest stream seq known to SQL
     Column("counts", Json, nullable=False),  # storage.counts.Counts, exact at every commit
+    # What else of the state moves with the counts, as of the same commit. None before the first.
+    Column("moved", JsonOrNone),
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("first_queryable_at", UtcDateTime),

@@ -122,6 +122,25 @@ async def test_a_lost_stream_begins_again_far_above_with_what_sql_knows(
     assert await log.append(claimed.id, happening(claimed, EventKind.PROGRESS)) == LEAP + 1
 
 
+async def test_a_lost_stream_begins_again_no_lower_than_ticks_have_told(
+    relay: Relay, log: RedisEventLog, claimed: Run
+) -> None:
+    """Ticks are in no table: what they told is kept with the counts of the commit they tell of."""
+    await record(relay.database, claimed, EventKind.STARTED, patch={"stages": [], "searchable": 1})
+    await relay.publish(claimed.id)
+    moved = {"stages": [{"key": "tidy", "done": 3}], "searchable": 5}
+    async with relay.database.transaction() as tx:
+        await runs.save(tx, claimed.id, claimed.attempt, counts=Counts(), seq=Seq(2), moved=moved)
+    await log.append(claimed.id, happening(claimed, EventKind.PROGRESS, patch=moved))
+    await log.redis.flushall()
+
+    await relay.publish(claimed.id)
+
+    snapshot = await log.snapshot(claimed.id)
+    assert snapshot is not None
+    assert {key: snapshot.state[key] for key in moved} == moved
+
+
 async def test_no_seq_of_a_lost_stream_returns(
     relay: Relay, log: RedisEventLog, claimed: Run
 ) -> None:
