@@ -107,7 +107,7 @@ class Hub:
             except Exception as error:  # noqa: BLE001  # a bug must not leave everybody in silence
                 await self._recover(error)
             for listener in self._everybody():
-                listener.fall_behind()
+                listener.fall_behind(doubtful=True)
 
     async def _recover(self, error: Exception) -> None:
         log.error("stream.broke", exc_info=error)

@@ -26,12 +26,14 @@ class Listener:
     """What the hub hands to one stream.
 
     ``behind``: what follows is not in ``pending`` but in the log, because the listener has just
-    come, was too slow, or the log itself was lost. ``farewell``: the stream must end, and why.
+    come, was too slow, or the log itself was lost. ``doubtful``: the log may lack what SQL has.
+    ``farewell``: the stream must end, and why.
     """
 
     run: RunId
     most: int
     behind: bool = True
+    doubtful: bool = False
     farewell: str | None = None
     pending: deque[Line] = field(default_factory=deque[Line])
     _waiter: asyncio.Future[None] | None = None
@@ -43,10 +45,15 @@ class Listener:
         self.pending.append(line)
         self.wake()
 
-    def fall_behind(self) -> None:
+    def fall_behind(self, *, doubtful: bool = False) -> None:
         self.pending.clear()
         self.behind = True
+        self.doubtful |= doubtful
         self.wake()
+
+    def take_doubt(self) -> bool:
+        doubtful, self.doubtful = self.doubtful, False
+        return doubtful
 
     def has_next_of(self, place: Seq) -> bool:
         """Whether what follows this place is already waiting here."""

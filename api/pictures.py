@@ -51,6 +51,9 @@ class Pictures:
     log: EventLog
     relay: Relay
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _mending: dict[RunId, "asyncio.Task[None]"] = field(
+        default_factory=dict[RunId, "asyncio.Task[None]"]
+    )
 
     async def live(self, run: RunId) -> Snapshot:
         """The stream's own snapshot. A stream that was lost is begun again first."""
@@ -73,14 +76,37 @@ class Pictures:
                 state = fold(state, (event for _, event in rows))
         if row is None:
             return known
-        newest = {**state, "counts": row.counts.to_json()}
+        newest = row.newest(state)
         over = row.finished_at is not None
         return Kept(state, newest, number, Seq((row.seq // LEAP + 1) * LEAP) if over else None)
 
     async def mend(self, run: RunId) -> None:
-        """Publish what SQL has and the stream has not, where nobody else came to do it."""
+        """Publish what SQL has and the stream has not, where nobody else came to do it.
+
+        Those who want it of one run at a time, such as all pages that come back after a restart,
+        wait for one of them that does it. Raises ``StreamUnavailable``.
+        """
+        task = self._mending.get(run)
+        if task is None:
+            task = asyncio.create_task(self._publish(run), name=f"mend {run}")
+            self._mending[run] = task
+            task.add_done_callback(lambda done: self._mended(run, done))
+        await asyncio.shield(task)
+
+    def _mended(self, run: RunId, task: "asyncio.Task[None]") -> None:
+        self._mending.pop(run, None)
+        if not task.cancelled():
+            task.exception()  # whoever waited may have left: then nobody else looks at it
+
+    async def close(self) -> None:
+        for task in (mending := list(self._mending.values())):
+            task.cancel()
+        await asyncio.gather(*mending, return_exceptions=True)
+
+    async def _publish(self, run: RunId) -> None:
         try:
-            await self.relay.publish(run)
+            async with self.turn:
+                await self.relay.publish(run)
         except (DatabaseUnavailable, Refused) as error:
             log.warning("stream.unmended", run_id=str(run), cause=str(error))
 

@@ -1,12 +1,12 @@
 """What a reader of a run needs to be up to date, whatever place it left off at."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from api.encoding import Line
-from api.pictures import Pictures
+from api.encoding import Line, line
+from api.pictures import Kept, Pictures
 from storage.errors import StreamUnavailable
-from storage.events import Frame, Slice
+from storage.events import Frame, Gap, Slice
 from storage.ids import RunId, Seq
 from storage.readers import gap
 
@@ -20,11 +20,13 @@ class Place:
     """Where a reader is in a run's stream.
 
     ``adrift``: it has since been shown a state from SQL that may be newer than its cursor, so that
-    to go on from there would take it back.
+    to go on from there would take it back. ``doubtful``: the stream may lack what SQL has, because
+    whoever had to tell it died, or nobody could while Redis was away.
     """
 
     cursor: Seq | None
     adrift: bool = False
+    doubtful: bool = True
     ended: bool = False
 
     def has(self, line: Line) -> bool:
@@ -37,6 +39,16 @@ class Place:
         if line.whole:
             return True
         return self.cursor is not None and line.seq == self.cursor + 1 and not self.adrift
+
+    def before(self, seq: Seq | None) -> Gap | None:
+        """What a reader must be told before a whole state, so that it knows what it will not get.
+
+        ``seq`` is the state's place, None for one that is no place: that leaves the reader where it
+        is, and what it misses is told when the stream is back.
+        """
+        if seq is None or self.cursor is None or self.cursor == seq:
+            return None
+        return gap(self.cursor, seq)
 
     def take(self, frame_seq: Seq | None, *, ends: bool) -> None:
         self.adrift = frame_seq is None
@@ -53,8 +65,9 @@ async def catch_up(
     """
     if away:  # known already: do not make the reader wait for it to be found out again
         raise StreamUnavailable("Redis does not answer.")
-    if place.adrift:  # what SQL told may be missing in the stream that came back
+    if place.adrift or place.doubtful:
         await pictures.mend(run)
+        place.doubtful = False
     replayed = 0
     while place.cursor is not None and not place.adrift and replayed < REPLAY_MOST:
         news = await _after(pictures, run, place.cursor, replayed)
@@ -69,9 +82,17 @@ async def catch_up(
             return
     snapshot = await pictures.live(run)
     if place.cursor is not None:
-        yield gap(place.cursor, snapshot)
+        yield gap(place.cursor, snapshot.as_of)
     place.take(snapshot.as_of, ends=snapshot.ended)
     yield snapshot
+
+
+def from_sql(kept: Kept, place: Place) -> Sequence[Line]:
+    """What to send while Redis is away: SQL's picture, after a gap where it is the run's end."""
+    shown = kept.line()
+    missed = place.before(shown.seq)
+    place.take(shown.seq, ends=shown.ends)
+    return [shown] if missed is None else [line(missed), shown]
 
 
 async def _after(pictures: Pictures, run: RunId, cursor: Seq, replayed: int) -> Slice | None:

@@ -85,6 +85,8 @@ async def open_services(
             each.close("shutdown")
             reader.cancel()
         await asyncio.wait(readers)
+        for each in (hub, outputs):
+            await each.pictures.close()
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.encoding import PING, Format, Line, goodbye, line
 from api.hub import Hub
 from api.listening import Listener
-from api.resume import Place, catch_up
+from api.resume import Place, catch_up, from_sql
 from storage.errors import DatabaseUnavailable, StreamUnavailable
 from storage.ids import RunId, Seq, TenantId
 
@@ -93,13 +93,13 @@ class EventStream(Response):
 
     async def _catch_up(self, listener: Listener, place: Place, outlet: "Outlet") -> None:
         listener.behind = False
+        place.doubtful |= listener.take_doubt()
         try:
             async for frame in catch_up(self.hub.pictures, self.run, place, away=self.hub.away):
                 await outlet.write(line(frame).bytes_in(self.form))
         except StreamUnavailable:
-            shown = (await self.hub.pictures.kept(self.run)).line()
-            place.take(shown.seq, ends=shown.ends)
-            await outlet.write(shown.bytes_in(self.form))
+            shown = from_sql(await self.hub.pictures.kept(self.run), place)
+            await outlet.write(b"".join(each.bytes_in(self.form) for each in shown))
             return
         if place.cursor is not None and not place.ended:
             self.hub.arrived(listener, place.cursor)
@@ -159,6 +159,9 @@ def _following(
         if not place.is_followed_by(each):
             listener.fall_behind()
             break
+        missed = place.before(each.seq) if each.whole else None
+        if missed is not None:
+            out.append(line(missed).bytes_in(form))
         place.take(each.seq, ends=each.ends)
         out.append(each.bytes_in(form))
         if each.ends:

@@ -35,7 +35,7 @@ async def follow(
             if snapshot is None:
                 return
             if place is not None:
-                yield gap(place, snapshot)
+                yield gap(place, snapshot.as_of)
             yield snapshot
             if snapshot.ended:
                 return
@@ -48,13 +48,13 @@ async def follow(
         news = await _next(log, run, place)
 
 
-def gap(cursor: Seq, snapshot: Snapshot) -> Gap:
-    """What a reader at the cursor cannot have any more, now that it gets the snapshot.
+def gap(cursor: Seq, reached: Seq) -> Gap:
+    """What a reader at the cursor cannot have any more, now that it gets the state as of another.
 
     A cursor from the future knows of another stream: all of this one is news to it.
     """
-    first = cursor + 1 if 0 <= cursor < snapshot.as_of else 1
-    return Gap(Seq(first), snapshot.as_of)
+    first = cursor + 1 if 0 <= cursor < reached else 1
+    return Gap(Seq(first), reached)
 
 
 async def _next(log: EventLog, run: RunId, place: Seq | None) -> Slice:

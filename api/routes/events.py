@@ -79,6 +79,10 @@ async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
         kept = await hub.pictures.kept(run)
         over = kept.ended_at is not None
         frames = [{"type": "snapshot", "seq": kept.ended_at, "state": kept.state, "ended": over}]
+        place = Place(cursor)  # what came before Redis went is not sent
+        if missed := place.before(kept.ended_at):
+            kind, fields = described(missed)
+            frames.insert(0, {"type": kind, **fields})
         place.take(kept.ended_at, ends=over)
     body = {"frames": frames, "cursor": place.cursor, "ended": place.ended}
     return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
@@ -93,7 +97,9 @@ async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:
         except StreamUnavailable:
             pass
         else:
-            return position is not None and position.ended and position.seq == cursor
+            if position is not None and position.seq >= cursor:
+                return position.ended and position.seq == cursor
+            # It may have been told the end from SQL, at a place that the stream has not come to.
     return (await hub.pictures.kept(run)).ended_at == cursor
 
 

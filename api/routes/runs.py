@@ -169,6 +169,9 @@ async def _now(services: Services, run: Run) -> tuple[State, Seq | None, str]:
     if not services.hub.away:
         try:
             live = await services.pictures.live(run.id)
+            if run.finished_at is not None and not live.ended:  # who had to tell it has died
+                await services.pictures.mend(run.id)
+                live = await services.pictures.live(run.id)
         except StreamUnavailable:
             pass
         else:

@@ -52,13 +52,14 @@ async def test_following_goes_on_after_the_server_was_restarted(
     frames: list[StreamFrame] = []
 
     async def follow(client: AsyncClient) -> None:
-        frames.extend([frame async for frame in client.follow(story.run)])
+        async for frame in client.follow(story.run):
+            frames.append(frame)  # noqa: PERF401  # seen as they come
 
     async with serving(database, log) as served:
         port = int(served.url.rpartition(":")[2])
         client = AsyncClient(served.url)
         follower = asyncio.create_task(follow(client))
-        await wait_until(lambda: served.services.hub.listeners == 1)
+        await wait_until(lambda: bool(frames))
         await story.tick(searchable=1)
     await story.tick(searchable=2)
     async with serving(database, log, port=port) as served:
