@@ -51,8 +51,12 @@ def line(frame: Frame) -> Line:
 
 
 def unplaced(state: State) -> Line:
-    """A snapshot from SQL: true, but no place in the stream to resume from."""
-    return _line("snapshot", {"seq": None, "state": state, "ended": False}, None)
+    """A snapshot from SQL: true, but no place in the stream to resume from.
+
+    Its empty ``id`` makes a browser forget the place it had: what follows that is older than this.
+    """
+    made = _line("snapshot", {"seq": None, "state": state, "ended": False}, None)
+    return replace(made, sse=b"id:\n" + made.sse)
 
 
 def goodbye(reason: str, *, retry_milliseconds: int) -> Line:

@@ -28,6 +28,7 @@ from storage.ids import Attempt, RunId, Seq
 from storage.relay import Relay
 
 TICK_SECONDS = 0.25
+RISING = frozenset({"counts", "stages", "searchable"})
 PATIENCE_SECONDS = 1.0  # between two tries to reach a Redis that is away
 
 log = structlog.get_logger()
@@ -107,6 +108,8 @@ class Reporter:
         moved = {key: value for key, value in patch.items() if self._told.get(key) != value}
         if not moved:
             return
+        if moved.keys() & RISING:  # by them the stream knows a tick that came too late
+            moved |= {key: patch[key] for key in RISING}
         news, self._retrying = self._retrying, None
         tick = Event(
             kind=EventKind.PROGRESS,

@@ -152,11 +152,15 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a stream has come: its last seq, and how many of SQL's milestones it has."""
+    """How far a stream has come: its last seq, and how many of SQL's milestones it has.
+
+    ``weight``: of two pictures of one run, the heavier one is the later one.
+    """
 
     seq: Seq
     milestones: int
     ended: bool
+    weight: int = 0
 
 
 def fold(state: State, events: Iterable[Event]) -> State:
@@ -179,6 +183,9 @@ class EventLog(Protocol):
         A milestone has been fenced by SQL, which gave it its number; here the numbers must follow
         one another: a known one is dropped and answered with the stream's last seq, a later one
         raises ``MilestoneAhead``. Its attempt becomes the stream's if it is higher.
+
+        A tick that tells of fewer counts than an event before it did was held up on its way: it is
+        dropped, and answered with the stream's last seq.
 
         A tick of an earlier attempt than the stream's raises ``AttemptFenced``, one of a later
         attempt ``MilestoneAhead``, for that attempt's first milestone is missing.

@@ -10,11 +10,13 @@ import structlog
 from sqlalchemy import and_, update
 
 from storage import crashpoints, milestones, runs
+from storage.clock import now
 from storage.database import Database
-from storage.errors import MilestoneAhead, StreamLost
-from storage.events import TERMINAL, Event, EventLog, Position, State, fold
+from storage.errors import AttemptFenced, MilestoneAhead, RunEnded, StreamLost
+from storage.events import TERMINAL, Event, EventKind, EventLog, Position, State, fold
 from storage.ids import RunId, Seq
 from storage.runs import Run
+from storage.streams.wire import weigh
 from storage.tables import runs as runs_table
 
 log = structlog.get_logger()
@@ -56,21 +58,36 @@ class Relay:
             position = await self._seed(run)
         if position is None:
             position = Position(Seq(0), 0, ended=False)
-        if position.milestones >= run.milestones:
-            return position.seq
-        crashpoints.reached("relay.read")
-        return await self._append_after(position, run_id)
+        if position.milestones < run.milestones:
+            crashpoints.reached("relay.read")
+            await self._append_after(position, run_id)
+            position = await self.log.position(run_id) or position
+        return await self._level(run, position)
 
-    async def _append_after(self, position: Position, run_id: RunId) -> Seq:
-        seq, number = position.seq, position.milestones
+    async def _level(self, run: Run, position: Position) -> Seq:
+        """Tell what has moved since the last milestone, where whoever had to tell it has not.
+
+        Otherwise a reader that has seen it in SQL while Redis was away would be taken back.
+        """
+        newest = run.newest({})
+        if position.ended or (weigh(newest) or 0) <= position.weight:
+            return position.seq
+        tick = Event(kind=EventKind.PROGRESS, at=now(), attempt=run.attempt, patch=newest)
+        try:
+            return await self.log.append(run.id, tick)
+        except (AttemptFenced, RunEnded):  # it is told by others
+            return position.seq
+
+    async def _append_after(self, position: Position, run_id: RunId) -> None:
+        number = position.milestones
         while True:
             async with self.database.reading() as tx:
                 page = await milestones.after(tx, run_id, number, limit=self.page)
             for number, event in page:
-                seq = await self.log.append(run_id, event, milestone=number)
+                await self.log.append(run_id, event, milestone=number)
                 crashpoints.reached("relay.appended")
             if len(page) < self.page:
-                return seq
+                return
 
     async def _seed(self, run: Run) -> Position:
         seq = await self._leap(run)
@@ -80,7 +97,7 @@ class Relay:
         )
         crashpoints.reached("relay.seeded")
         log.warning("stream.begun_again", run=str(run.id), seq=seq, milestones=number)
-        return Position(seq, number, ended)
+        return Position(seq, number, ended, weigh(run.newest(state)) or 0)
 
     async def _leap(self, run: Run) -> Seq:
         """Where the stream begins again. SQL remembers it first: the next loss may be near."""

@@ -43,7 +43,9 @@ export function follow(run, { onState, onEvent, onLink }) {
   function lost() {
     if (closed) return;
     onLink("reconnecting");
-    if (source.readyState !== EventSource.CLOSED) return; // the browser is already at it
+    // The browser is already at it, unless there is no place to go on from but the one in the URL.
+    if (source.readyState !== EventSource.CLOSED && seq !== null) return;
+    source.close();
     failures += 1;
     const wait = Math.min(15000, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
     timer = setTimeout(open, wait);

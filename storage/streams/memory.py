@@ -14,7 +14,7 @@ from itertools import islice
 from storage.errors import AttemptFenced, MilestoneAhead, RunEnded, StreamLost
 from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
 from storage.ids import Attempt, RunId, Seq
-from storage.streams.wire import Packed, pack, pack_state, unpack, unpack_state
+from storage.streams.wire import Packed, pack, pack_state, unpack, unpack_state, weigh
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class _Stream:
     attempt: Attempt
     milestones: int
     ended: bool
+    weight: int
     state: dict[str, str]
     events: deque[tuple[Seq, Mapping[str, str]]]
 
@@ -44,6 +45,9 @@ class MemoryEventLog:
         if milestone is not None and milestone <= stream.milestones:
             return stream.seq
         _refuse(stream, event, milestone)
+        if milestone is None and packed.weight is not None and packed.weight < stream.weight:
+            return stream.seq
+        stream.weight = max(stream.weight, packed.weight or 0)
         stream.attempt = Attempt(max(stream.attempt, event.attempt))
         stream.milestones = milestone or stream.milestones
         stream.ended = event.kind in TERMINAL
@@ -58,6 +62,7 @@ class MemoryEventLog:
             return
         stream = self._begin(run, seq, attempt)
         stream.state, stream.milestones, stream.ended = fields, milestones, ended
+        stream.weight = weigh(state) or 0
 
     async def snapshot(self, run: RunId) -> Snapshot | None:
         stream = self._streams.get(run)
@@ -91,14 +96,16 @@ class MemoryEventLog:
         stream = self._streams.get(run)
         if stream is None:
             return None
-        return Position(stream.seq, stream.milestones, stream.ended)
+        return Position(stream.seq, stream.milestones, stream.ended, stream.weight)
 
     def lose(self, run: RunId) -> None:
         self._streams.pop(run, None)
 
     def _begin(self, run: RunId, seq: Seq, attempt: Attempt) -> _Stream:
         events = deque[tuple[Seq, Mapping[str, str]]](maxlen=self.length)
-        self._streams[run] = _Stream(seq, attempt, 0, ended=False, state={}, events=events)
+        self._streams[run] = _Stream(
+            seq, attempt, 0, ended=False, weight=0, state={}, events=events
+        )
         return self._streams[run]
 
     def _add(self, stream: _Stream, packed: Packed) -> Seq:

@@ -4,7 +4,7 @@ For every run two keys, which both die ``keep`` after the last event (7 days by 
 
 - ``hw:{<run id>}:events``, a stream: entry ``<seq>-0`` is an event, the newest ``length`` are kept;
 - ``hw:{<run id>}:state``, a hash: the folded state, JSON by field name, and the stream's own
-  ``_seq``, ``_attempt``, ``_milestones`` and ``_ended``.
+  ``_seq``, ``_attempt``, ``_milestones``, ``_ended`` and ``_weight``.
 
 A run's output is kept in the same way beside them: ``hw:{<run id>}:output`` and
 ``hw:{<run id>}:output-state``.
@@ -29,7 +29,7 @@ from storage.errors import AttemptFenced, MilestoneAhead, Refused, RunEnded, Str
 from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
 from storage.ids import Attempt, RunId, Seq
 from storage.streams.connect import ANSWER_SECONDS, reaching, wait_for_entries
-from storage.streams.wire import pack, pack_state, unpack, unpack_state
+from storage.streams.wire import pack, pack_state, unpack, unpack_state, weigh
 
 LARGEST_ID = 2**63
 """Stream ids end at 2**64, but a cursor may be anything that somebody puts into a URL."""
@@ -76,6 +76,7 @@ class RedisEventLog:
             self.length,
             self._keep_seconds,
             self._told.get(run, 0),
+            "" if packed.weight is None else packed.weight,
             *chain.from_iterable(packed.replaces.items()),
         ]
         async with reaching(self.redis, seconds=self.answer_seconds):
@@ -96,6 +97,7 @@ class RedisEventLog:
             attempt,
             _flag(ended),
             self._keep_seconds,
+            weigh(state) or 0,
             *chain.from_iterable(pack_state(state).items()),
         ]
         async with reaching(self.redis, seconds=self.answer_seconds):
@@ -144,11 +146,12 @@ class RedisEventLog:
 
     async def position(self, run: RunId) -> Position | None:
         async with reaching(self.redis, seconds=self.answer_seconds):
-            meta = await self.redis.hmget(self._keys(run)[1], ["_seq", "_milestones", "_ended"])
-        seq, milestones, ended = meta
+            asked = ["_seq", "_milestones", "_ended", "_weight"]
+            meta = await self.redis.hmget(self._keys(run)[1], asked)
+        seq, milestones, ended, weight = meta
         if seq is None or milestones is None:
             return None
-        return Position(Seq(int(seq)), int(milestones), ended == "1")
+        return Position(Seq(int(seq)), int(milestones), ended == "1", int(weight or 0))
 
     def _keys(self, run: RunId) -> tuple[str, str]:
         """The run's events and the state that they add up to."""

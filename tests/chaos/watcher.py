@@ -97,13 +97,13 @@ class Watcher:
 
     def _take_snapshot(self, data: Mapping[str, Any]) -> None:
         seq, state = data["seq"], data["state"]
-        # Without a seq it is SQL's picture, shown while Redis is away; it moves no cursor.
+        # Without a seq it is SQL's picture, shown while Redis is away: no place to go on from.
         if seq is not None and self.cursor is not None and seq > self.cursor and not self._gap:
             self.wrong.append(f"events {self.cursor + 1}..{seq} were left out without a gap")
         self._gap = False
         self._rise(state, f"a snapshot at {seq}")
         self.state = state
-        self.cursor = self.cursor if seq is None else seq
+        self.cursor = seq
         self.ended = self.ended or bool(data["ended"])
 
     def _take_event(self, data: Mapping[str, Any]) -> None:

@@ -110,6 +110,27 @@ async def test_a_tick_of_an_earlier_attempt_is_refused(log: EventLog, run: RunId
     assert [each.seq for each in await everything(log, run)] == [1, 2]
 
 
+@pytest.mark.parametrize("seeded", [True, False])
+async def test_a_tick_that_was_overtaken_is_dropped(
+    log: EventLog, run: RunId, *, seeded: bool
+) -> None:
+    """It was held up on its way, and would take its readers back."""
+    early = {"counts": {"found": 2, "failed": {}}, "stages": [{"key": "find", "done": 2}]}
+    late = {"counts": {"found": 2, "failed": {"gone": 1}}, "stages": [{"key": "find", "done": 2}]}
+    if seeded:
+        await seed(log, run, seq=2, **late)
+    else:
+        await begin(log, run)
+        await log.append(run, tick(**late))
+
+    seqs = [await log.append(run, tick(**patch)) for patch in (early, late, {"activity": "x"})]
+
+    snapshot = await log.snapshot(run)
+    assert seqs == [2, 3, 4]
+    assert snapshot is not None
+    assert snapshot.state["counts"] == late["counts"]
+
+
 async def test_a_tick_waits_for_the_start_of_its_attempt(log: EventLog, run: RunId) -> None:
     await begin(log, run)
 

@@ -141,6 +141,25 @@ async def test_a_lost_stream_begins_again_no_lower_than_ticks_have_told(
     assert {key: snapshot.state[key] for key in moved} == moved
 
 
+async def test_what_moved_since_the_last_milestone_and_nobody_told_is_told(
+    relay: Relay, log: RedisEventLog, claimed: Run
+) -> None:
+    """SQL shows it while Redis is away; a stream that comes back must not be older than that."""
+    await record(relay.database, claimed, EventKind.STARTED)
+    await relay.publish(claimed.id)
+    moved = {"stages": [{"key": "find", "done": 7}], "searchable": 5}
+    counts = Counts(found=7, processed=6)
+    async with relay.database.transaction() as tx:
+        await runs.save(tx, claimed.id, claimed.attempt, counts=counts, seq=Seq(2), moved=moved)
+
+    seqs = [await relay.publish(claimed.id) for _ in range(2)]
+
+    [tick] = (await log.since(claimed.id, Seq(2))).events
+    assert tick.event.kind is EventKind.PROGRESS
+    assert tick.event.patch == {**moved, "counts": counts.to_json()}
+    assert seqs == [3, 3]
+
+
 async def test_no_seq_of_a_lost_stream_returns(
     relay: Relay, log: RedisEventLog, claimed: Run
 ) -> None:

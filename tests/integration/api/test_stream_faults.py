@@ -158,7 +158,7 @@ async def test_without_redis_listeners_see_what_sql_knows_and_then_the_stream_ag
         await wait_until(lambda: not served.services.hub.away)
         gap, snapshot = await take(frames, 2)
 
-    assert (from_sql.event, from_sql.id, from_sql.data["seq"]) == ("snapshot", None, None)
+    assert (from_sql.event, from_sql.id, from_sql.data["seq"]) == ("snapshot", "", None)
     assert (gap.event, snapshot.event) == ("gap", "snapshot")
     assert snapshot.data["state"]["status"] == "running"
     assert snapshot.id is not None
