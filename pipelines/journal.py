@@ -16,8 +16,8 @@ from pipelines.reporter import Reporter
 from storage import crashpoints, runs
 from storage.counts import Counts
 from storage.database import Database, Tx
-from storage.errors import DatabaseUnavailable
-from storage.events import TERMINAL, Event, EventKind
+from storage.errors import DatabaseFull, DatabaseUnavailable
+from storage.events import STATUS_AFTER, TERMINAL, Event, EventKind, WaitingReason
 from storage.ids import Attempt, RunId
 
 R = TypeVar("R")
@@ -71,14 +71,31 @@ class Journal:
         with nothing written, if the run is not ours any more.
         """
         async with self._one_at_a_time:
-            for wait in _waits():
-                try:
-                    return await _unbroken(self._commit(write))
-                except DatabaseUnavailable as error:
-                    log.warning("journal.waits", reason=str(error), seconds=wait)
-                    self.reporter.progress.activity = "Waiting for the database"
-                    self.reporter.moved()
-                    await self.clock.sleep(wait)
+            return await self._patiently(lambda: _unbroken(self._commit(write)))
+
+    async def look(self, read: Callable[[Tx], Awaitable[R]]) -> R:
+        """What ``read`` finds in one instant. Waits while the database is away, like ``commit``."""
+
+        async def once() -> R:
+            async with self.database.reading() as tx:
+                return await read(tx)
+
+        return await self._patiently(once)
+
+    async def _patiently(self, work: Callable[[], Awaitable[R]]) -> R:
+        waited = False
+        for wait in _waits():
+            try:
+                answer = await work()
+            except DatabaseUnavailable as error:
+                log.warning("journal.waits", reason=str(error), seconds=wait)
+                self.reporter.held_up(_reason(error))
+                waited = True
+                await self.clock.sleep(wait)
+            else:
+                if waited:  # not whoever only reads, which works also on a full disk
+                    self.reporter.held_up(None)
+                return answer
         raise AssertionError("the waits do not end")
 
     async def _commit(self, write: Callable[[Step], Awaitable[R]]) -> R:
@@ -97,6 +114,8 @@ class Journal:
                 event = self._event(kind, data, {**moved, **patch}, counts)
                 await runs.record(tx, self.run, event)
                 told.update(event.patch)
+                if kind in STATUS_AFTER:
+                    told |= {"status": STATUS_AFTER[kind], "reason": event.patch.get("reason")}
         crashpoints.reached("journal.committed")
         self.counts = counts
         self.queryable |= any(kind is EventKind.QUERYABLE for kind, _, _ in step.news)
@@ -120,6 +139,17 @@ class Journal:
         if kind is not EventKind.ITEM_FAILED:  # there may be thousands of them
             whole["latest"] = progress.latest
         return Event(kind=kind, at=self.clock.now(), attempt=self.attempt, data=data, patch=whole)
+
+
+def _reason(error: DatabaseUnavailable) -> Mapping[str, Any]:
+    """Why nothing moves, for those who watch: SQL cannot be told it now."""
+    full = isinstance(error, DatabaseFull)
+    return {
+        "code": WaitingReason.DISK if full else WaitingReason.DATABASE,
+        "message": "The disk is full" if full else "The database does not answer",
+        "action": error.action,
+        "until": None,
+    }
 
 
 async def _unbroken(work: Coroutine[Any, Any, R]) -> R:

@@ -23,12 +23,13 @@ from storage.errors import (
     StreamLost,
     StreamUnavailable,
 )
-from storage.events import Event, EventKind, EventLog
+from storage.events import Event, EventKind, EventLog, RunStatus
 from storage.ids import Attempt, RunId, Seq
 from storage.relay import Relay
 
 TICK_SECONDS = 0.25
 RISING = frozenset({"counts", "stages", "searchable"})
+HIDDEN = ("status", "reason")
 PATIENCE_SECONDS = 1.0  # between two tries to reach a Redis that is away
 
 log = structlog.get_logger()
@@ -49,6 +50,9 @@ class Reporter:
     _retrying: Retrying | None = field(init=False, default=None)
     _next_tick: float = field(init=False, default=0.0)
     _ended: bool = field(init=False, default=False)
+    _held_up: Mapping[str, Any] | None = field(init=False, default=None)
+    _standing: dict[str, Any] = field(init=False, default_factory=dict[str, Any])
+    """What the milestones say that a hold-up hides while it lasts."""
 
     def moved(self) -> None:
         """Something is different: the next tick tells it."""
@@ -57,9 +61,16 @@ class Reporter:
     def committed(self, patch: Mapping[str, Any], *, last: bool) -> None:
         """Milestones are in SQL that fold to this: carry them into the stream at once."""
         self._told.update(patch)
+        self._standing.update({key: patch[key] for key in HIDDEN if key in patch})
         self._ended = last
         self._milestones.set()
         self._news.set()
+
+    def held_up(self, reason: Mapping[str, Any] | None) -> None:
+        """Nothing can be committed for now: the run waits, which only the stream can tell."""
+        if reason != self._held_up:
+            self._held_up = reason
+            self._news.set()
 
     def retrying(self, news: Retrying) -> None:
         self.progress.activity = (
@@ -104,7 +115,7 @@ class Reporter:
             self._news.set()
             return
         # From here to the append nothing may wait: a milestone that comes now is told after it.
-        patch = self.progress.patch(now=self.clock.monotonic())
+        patch = {**self.progress.patch(now=self.clock.monotonic()), **self._stand()}
         moved = {key: value for key, value in patch.items() if self._told.get(key) != value}
         if not moved:
             return
@@ -121,6 +132,13 @@ class Reporter:
         self._next_tick = asyncio.get_running_loop().time() + TICK_SECONDS
         self.seq = await self.log.append(self.run, tick)
         self._told.update(moved)
+
+    def _stand(self) -> dict[str, Any]:
+        """How the run stands: as its milestones say, unless it is held up."""
+        if self._held_up is None:
+            return self._standing
+        waiting = {"status": RunStatus.WAITING, "reason": self._held_up}
+        return {**waiting, "activity": self._held_up["message"], "rate": None, "eta": None}
 
     async def _publish(self) -> None:
         self._milestones.clear()

@@ -1,11 +1,11 @@
 """Where pipelines meet the world: settings in, open services and an attempt's work out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors import catalog
 from connectors.connector import Spec
@@ -32,6 +32,8 @@ from storage.settings import StorageSettings
 from storage.streams.connect import open_redis
 from storage.streams.redis import Channel, RedisEventLog
 from storage.wakeup import RedisWakeup, Wakeup
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,10 @@ class Work:
     @property
     def database(self) -> Database:
         return self.services.database
+
+    async def look(self, read: Callable[[Tx], Awaitable[R]]) -> R:
+        """What ``read`` finds in the database, which may be away for a while."""
+        return await self.journal.look(read)
 
     def moved(self, activity: str | None = None) -> None:
         if activity is not None:

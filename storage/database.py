@@ -5,13 +5,20 @@ that a server does not do its work, the caller sees ``DatabaseUnavailable``, who
 place and never the password.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator
+import shutil
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
+from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -19,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.columns import storable
-from storage.errors import DatabaseUnavailable
+from storage.errors import DatabaseFull, DatabaseUnavailable
 
 Tx = AsyncConnection
 Dialect = Literal["sqlite", "postgresql"]
@@ -45,6 +52,11 @@ FROZEN_MILLISECONDS = 10_000
 
 POSTGRESQL_STATES = ("08", "53", "57", "58", "28", "3D", "40", "55")
 SQLITE_CODES = frozenset({5, 6, 8, 10, 13, 14, 26})  # busy locked readonly io full cantopen notadb
+POSTGRESQL_FULL = "53100"
+SQLITE_FULL = 13
+SQLITE_IO = frozenset({10, 14})  # what a full disk is to SQLite where it makes or grows its files
+FULL_BYTES = 1_000_000
+CLOSE_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -64,6 +76,8 @@ class Database:
     place: str
     writer: AsyncEngine
     reader: AsyncEngine
+    threads: WeakSet[Thread]
+    """Each connection to SQLite has one. Others have none."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx]:
@@ -80,6 +94,9 @@ class Database:
     async def close(self) -> None:
         await self.writer.dispose()
         await self.reader.dispose()
+        # One whose work was broken off is on its way out, and posts to this loop at its end.
+        for thread in list(self.threads):
+            await asyncio.to_thread(thread.join, CLOSE_SECONDS)
 
 
 @asynccontextmanager
@@ -97,20 +114,58 @@ async def _connected(engine: AsyncEngine, place: str) -> AsyncGenerator[Tx]:
 
 def _unavailable(place: str, error: BaseException) -> DatabaseUnavailable:
     first_line = (str(error) or type(error).__name__).splitlines()[0]
+    if _says_full(place, error):
+        return DatabaseFull(f"The database at {place} has no room: {first_line}")
     return DatabaseUnavailable(f"The database at {place} is unavailable: {first_line}")
+
+
+def _says_full(place: str, error: BaseException) -> bool:
+    if getattr(error, "sqlstate", None) == POSTGRESQL_FULL:
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & 0xFF == SQLITE_FULL:
+        return code is not None
+    return code & 0xFF in SQLITE_IO and _is_full(Path(place).parent)
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 def _sqlite(url: URL) -> Database:
     # One writing connection a process: writers queue here in order, instead of polling a lock.
-    writer = _engine(url, pool_size=1, max_overflow=0, pool_timeout=30)
-    reader = _engine(url, pool_size=8, max_overflow=8, pool_timeout=10)
+    threads = WeakSet[Thread]()
+    connect = partial(_connect, url, threads)
+    writer = _engine(url, async_creator=connect, pool_size=1, max_overflow=0, pool_timeout=30)
+    reader = _engine(url, async_creator=connect, pool_size=8, max_overflow=8, pool_timeout=10)
     for engine, begin, pragmas in (
         (writer, "BEGIN IMMEDIATE", WRITER_PRAGMAS),
         (reader, "BEGIN", READER_PRAGMAS),
     ):
         event.listen(engine.sync_engine, "connect", partial(_prepare, pragmas))
         event.listen(engine.sync_engine, "begin", partial(_begin, begin))
-    return Database(dialect="sqlite", place=_place(url), writer=writer, reader=reader)
+    return Database(
+        dialect="sqlite", place=_place(url), writer=writer, reader=reader, threads=threads
+    )
+
+
+class _Connection(aiosqlite.Connection):
+    """One whose thread is known to whoever must wait for it."""
+
+    def __init__(
+        self, connector: Callable[[], sqlite3.Connection], threads: WeakSet[Thread]
+    ) -> None:
+        super().__init__(connector, iter_chunk_size=64)
+        self._thread.daemon = True
+        threads.add(self._thread)
+
+
+async def _connect(url: URL, threads: WeakSet[Thread]) -> aiosqlite.Connection:
+    arguments, options = url.get_dialect()().create_connect_args(url)
+    return await _Connection(partial(sqlite3.connect, *arguments, **options), threads)
 
 
 def _postgresql(url: URL) -> Database:
@@ -131,7 +186,13 @@ def _postgresql(url: URL) -> Database:
         },
     )
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Database(dialect="postgresql", place=_place(url), writer=engine, reader=reader)
+    return Database(
+        dialect="postgresql",
+        place=_place(url),
+        writer=engine,
+        reader=reader,
+        threads=WeakSet[Thread](),
+    )
 
 
 def _engine(url: URL, **options: Any) -> AsyncEngine:

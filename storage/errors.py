@@ -3,6 +3,7 @@
 StorageError
 ├── StorageUnavailable     a server does not answer; try again
 │   ├── DatabaseUnavailable
+│   │   └── DatabaseFull   there is no room; what is there can be read
 │   └── StreamUnavailable
 ├── Refused                this write may not happen; stop, or read what is there
 │   ├── AttemptFenced      a later attempt owns the run: stop working on it
@@ -39,6 +40,10 @@ class StorageUnavailable(StorageError):
 
 class DatabaseUnavailable(StorageUnavailable):
     action = "Check that the database runs and that HEADWATER_DATABASE_URL is right."
+
+
+class DatabaseFull(DatabaseUnavailable):
+    action = "Free space where the database is. Runs go on by themselves when there is room."
 
 
 class StreamUnavailable(StorageUnavailable):

@@ -56,7 +56,7 @@ class RunStatus(StrEnum):
 
 
 class WaitingReason(StrEnum):
-    """What a run waits for. The first three of them end by themselves, or are looked at again."""
+    """What a run waits for. Some end by themselves, or are looked at again."""
 
     RATE_LIMITED = "rate_limited"  # the source or the model asked us to come later
     PROVIDER_DOWN = "provider_down"
@@ -64,6 +64,7 @@ class WaitingReason(StrEnum):
     REAUTHORIZATION = "reauthorization"  # the user has to connect the account again
     BUDGET = "budget"  # what may be spent is spent
     DISK = "disk"  # there is no room
+    DATABASE = "database"  # it does not answer; told by ticks only, for SQL cannot be told it
     INPUT = "input"  # somebody has to answer first
 
 

@@ -63,8 +63,8 @@ async def _process(
     work = ingestion.work
     crashpoints.reached("batch.begun")
     work.moved(_reading(rows))
-    async with work.database.reading() as tx:
-        bodies = await blobs.get(tx, work.run.tenant, {row.digest for row in rows})
+    digests = {row.digest for row in rows}
+    bodies = await work.look(lambda tx: blobs.get(tx, work.run.tenant, digests))
     kept = BatchLedger({})  # readings by a model will be looked up here, by content and producer
     made, waits = await _digest_all(replace(context, ledger=kept), rows, bodies)
     if made:
@@ -139,8 +139,10 @@ async def _vectors(
         if isinstance(each.digest, Digest)
         for key, text in map(_embedded, each.digest.chunks)
     }
-    async with ingestion.work.database.reading() as tx:
-        known = await chunks.vectors(tx, ingestion.work.run.tenant, texts.keys(), model=MODEL)
+    work = ingestion.work
+    known = await work.look(
+        lambda tx: chunks.vectors(tx, work.run.tenant, texts.keys(), model=MODEL)
+    )
     missing = [key for key in texts if key not in known]
     parts = [missing[start : start + TEXTS] for start in range(0, len(missing), TEXTS)]
     new = await asyncio.gather(

@@ -30,8 +30,9 @@ log = structlog.get_logger()
 @component(Traced(), Boundary(), Retry(on=(SourceUnavailable,), attempts=5))
 async def crawl(_: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
     """Read a partition from its saved cursor to its end. Doing it again goes on where it was."""
-    async with ingestion.work.database.reading() as tx:
-        saved = (await partitions.load(tx, ingestion.work.connection.id)).get(partition)
+    work = ingestion.work
+    known = await work.look(lambda tx: partitions.load(tx, work.connection.id))
+    saved = known.get(partition)
     if saved is not None and saved.done:
         return
     cursor = _parsed(ingestion, saved.cursor if saved else None)

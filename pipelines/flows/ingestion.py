@@ -79,14 +79,13 @@ class Ingestion:
     async def _next(self) -> Sequence[Staged]:
         batch = self.work.services.settings.batch
         in_hand: set[ArtifactId] = {row.id for rows in self.batches.values() for row in rows}
-        async with self.work.database.reading() as tx:
-            return await artifacts.queue(
-                tx,
-                self.work.connection.id,
-                limit=batch if self._taken else min(batch, FIRST_BATCH),
-                excluding=in_hand,
-                run=self.work.run.id if self.work.run.only_failed else None,
+        limit = batch if self._taken else min(batch, FIRST_BATCH)
+        run = self.work.run.id if self.work.run.only_failed else None
+        return await self.work.look(
+            lambda tx: artifacts.queue(
+                tx, self.work.connection.id, limit=limit, excluding=in_hand, run=run
             )
+        )
 
 
 @dataclass(slots=True)

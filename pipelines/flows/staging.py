@@ -27,8 +27,7 @@ async def store(
     work = ingestion.work
     ingestion.go_on()
     await ingestion.backlog.room(ingestion.go_on)
-    async with work.database.reading() as tx:
-        known = await artifacts.known(tx, work.connection.id, page.ids)
+    known = await work.look(lambda tx: artifacts.known(tx, work.connection.id, page.ids))
     before = Before(work.run.id, known, ingestion.settled)
     plan = sort(page, before)
     if plan.fetch:

@@ -74,6 +74,6 @@ async def _absent(
     ingestion: Ingestion, partition: PartitionKey, seen: frozenset[str]
 ) -> list[Known]:
     """Skipped ones are not in a census, and were never in the index."""
-    async with ingestion.work.database.reading() as tx:
-        absent = await artifacts.absent(tx, ingestion.work.connection.id, partition, seen)
+    work = ingestion.work
+    absent = await work.look(lambda tx: artifacts.absent(tx, work.connection.id, partition, seen))
     return [known for known in absent if known.status is not ArtifactStatus.SKIPPED]

@@ -9,11 +9,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from storage.clock import now, shared_now
 from storage.database import Database, Tx, open_database
-from storage.errors import DatabaseUnavailable
+from storage.errors import DatabaseFull, DatabaseUnavailable
 from storage.ids import new_id
 from storage.tables import facts, partitions
-from tests.waiting import wait_until
+from tests.waiting import turn
 
+COUNTING = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) "
+    "SELECT count(*) FROM n"
+)
 SECRET = "hunter2"  # noqa: S105  # no secret: what must not be seen
 
 
@@ -167,8 +171,6 @@ async def test_a_database_that_is_not_there_is_named_without_its_password(
     assert database.place in str(caught.value)
     assert SECRET not in str(caught.value)
     assert "HEADWATER_DATABASE_URL" in caught.value.action
-    # a connection that failed leaves aiosqlite's thread on its way out, which needs this loop
-    await wait_until(lambda: not any("_connection_worker" in t.name for t in enumerate_threads()))
 
 
 async def test_a_process_frozen_in_a_transaction_keeps_nobody_out_for_long(
@@ -244,10 +246,50 @@ async def test_a_full_disk_is_unavailable_and_harms_nothing(database: Database) 
             await tx.execute(text(f"PRAGMA max_page_count={pages}"))
             await write(tx, "large", "x" * 1_000_000)
 
-    with pytest.raises(DatabaseUnavailable, match="full"):
+    with pytest.raises(DatabaseFull, match="no room") as caught:
         await overflow()
 
     async with database.transaction() as tx:
         await tx.execute(text("PRAGMA max_page_count=1000000"))
         await write(tx, "small")
     assert await keys(database) == {"small"}
+    assert "Free space" in caught.value.action
+
+
+async def test_a_server_without_room_says_so(database: Database) -> None:
+    if database.dialect == "sqlite":
+        return  # the test before this one fills it
+    raising = text("DO $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$")
+
+    async def overflow() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(raising)
+
+    with pytest.raises(DatabaseFull, match="has no room"):
+        await overflow()
+
+
+async def test_closing_leaves_no_thread_behind(database: Database) -> None:
+    """One that posts to a loop which is closed by then would say so on its way out."""
+    if database.dialect == "postgresql":
+        return  # asyncpg has none
+    url = f"sqlite+aiosqlite:///{database.place}"
+
+    async with open_database(url) as other:
+        begun = asyncio.Event()
+
+        async def count() -> None:
+            async with other.reading() as tx:
+                begun.set()
+                await tx.execute(text(COUNTING))
+
+        task = asyncio.create_task(count())
+        await begun.wait()
+        await turn()
+        task.cancel()
+        await asyncio.wait({task})
+
+        ours = set(other.threads)
+
+    assert ours
+    assert not ours & set(enumerate_threads())

@@ -115,8 +115,14 @@ async def test_a_tick_that_was_overtaken_is_dropped(
     log: EventLog, run: RunId, *, seeded: bool
 ) -> None:
     """It was held up on its way, and would take its readers back."""
-    early = {"counts": {"found": 2, "failed": {}}, "stages": [{"key": "find", "done": 2}]}
-    late = {"counts": {"found": 2, "failed": {"gone": 1}}, "stages": [{"key": "find", "done": 2}]}
+    early: dict[str, Any] = {
+        "counts": {"found": 2, "failed": {}},
+        "stages": [{"key": "find", "done": 2}],
+    }
+    late: dict[str, Any] = {
+        "counts": {"found": 2, "failed": {"gone": 1}},
+        "stages": [{"key": "find", "done": 2}],
+    }
     if seeded:
         await seed(log, run, seq=2, **late)
     else:
