@@ -11,7 +11,8 @@ from importlib.metadata import version
 import httpx
 
 from api.attaching import StackSettings
-from storage import datadir, schema
+from storage import complaints, datadir, schema
+from storage.clock import now, shared_now
 from storage.database import open_database
 from storage.errors import StorageError
 from storage.servers import find_server
@@ -20,8 +21,6 @@ from storage.streams.traits import traits
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 20)
-LOW_BYTES = 5_000_000_000
-TOO_LOW_BYTES = 500_000_000
 
 
 class Grade(StrEnum):
@@ -65,9 +64,9 @@ async def _disk(settings: StackSettings) -> Check:
     place = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(place).free
     detail = f"{free / 1e9:,.1f} GB free at {place}"
-    if free < TOO_LOW_BYTES:
-        return Check("disk", Grade.FAIL, detail, "Free some space, or set HEADWATER_DATA_DIR.")
-    if free < LOW_BYTES:
+    for each in complaints.of_disk(free, place):
+        return Check(each.part, Grade.FAIL, each.detail, each.action)
+    if free < complaints.LOW_BYTES:
         return Check("disk", Grade.WARN, detail, "A large source may not fit.")
     return Check("disk", Grade.OK, detail)
 
@@ -78,6 +77,10 @@ async def _database(settings: StackSettings) -> Check:
         return Check("database", Grade.OK, f"SQLite, made at the first start as {file}")
     async with open_database(settings.sql_url()) as database:
         await schema.check(database)
+        async with database.reading() as tx:
+            there = await shared_now(tx)
+        for each in complaints.of_clock("database", "the database", there=there, here=now()):
+            return Check(each.part, Grade.WARN, each.detail, each.action)
         kind = "SQLite" if database.dialect == "sqlite" else "PostgreSQL"
         return Check("database", Grade.OK, f"{kind} at {database.place}, schema {schema.head()}")
 
@@ -89,12 +92,13 @@ async def _redis(settings: StackSettings) -> Check:
     its = await traits(settings.redis_url.get_secret_value())
     kept = "append-only" if its.append_only else "not append-only"
     detail = f"{its.version} at HEADWATER_REDIS_URL, {kept}, {its.eviction}"
-    if its.evicts_streams:
-        action = "Set its maxmemory-policy to noeviction: evicting tears holes into live views."
-        return Check("redis", Grade.WARN, detail, action)
-    if not its.append_only:
-        action = "Set appendonly to yes, or live views begin anew when it restarts."
-        return Check("redis", Grade.WARN, detail, action)
+    found = list(complaints.of_redis(its, here=now()))
+    if found:
+        said, todo = (
+            " ".join(words)
+            for words in zip(*((each.detail, each.action) for each in found), strict=True)
+        )
+        return Check("redis", Grade.WARN, f"{detail}. {said}", todo)
     return Check("redis", Grade.OK, detail)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from uuid import UUID
 
 import structlog
 
@@ -19,7 +18,6 @@ AT_ONCE = 16
 """Readers that ask at the same time. A thousand pages that reconnect at once wait for their turn in
 a queue, instead of opening a thousand connections to Redis and using up those to the database.
 """
-NOBODY = RunId(UUID(int=0))
 log = structlog.get_logger()
 
 
@@ -60,11 +58,17 @@ class Pictures:
         async with self.turn:
             snapshot = await self.log.snapshot(run)
             if snapshot is None:
-                await self.relay.publish(run)
+                await self._begin_again(run)
                 snapshot = await self.log.snapshot(run)
         if snapshot is None:
             raise StreamUnavailable(f"Run {run} has no stream.")
         return snapshot
+
+    async def _begin_again(self, run: RunId) -> None:
+        try:
+            await self.relay.publish(run)
+        except DatabaseUnavailable as error:  # where it has no room it can be read all the same
+            raise StreamUnavailable(str(error), action=error.action) from error
 
     async def kept(self, run: RunId, known: Kept = NOTHING) -> Kept:
         """SQL's own picture, from one it gave earlier."""
@@ -111,8 +115,12 @@ class Pictures:
             log.warning("stream.unmended", run_id=str(run), cause=str(error))
 
     async def probe(self) -> None:
-        """Raise ``StreamUnavailable`` unless Redis answers."""
-        await self.log.position(NOBODY)
+        """Raise ``StreamUnavailable`` unless Redis serves.
+
+        To answer is not enough: what a read-only or full one has to tell grows old, for nobody can
+        carry into it what happens.
+        """
+        await self.log.probe()
 
     async def reachable(self) -> None:
         """Return when Redis answers again."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from storage.search import Searcher
 from storage.settings import StorageSettings
 from storage.streams.connect import open_redis
 from storage.streams.redis import Channel, RedisEventLog
+from storage.streams.traits import Traits, traits_of
 from storage.wakeup import RedisWakeup, Wakeup
 
 KEY_FILE = ".cursor-key"
@@ -44,6 +46,9 @@ class Services:
     """The same for the runs' output."""
 
     cursors: Cursors
+    redis_traits: Callable[[], Awaitable[Traits]] | None = None
+    data_dir: Path | None = None
+    """Where the database is, if it is on this machine."""
 
     def part(self, reason: str) -> None:
         """Say goodbye to all who listen."""
@@ -61,6 +66,8 @@ async def open_services(
     searcher: Searcher,
     cursors: Cursors,
     manner: Manner | None = None,
+    redis_traits: Callable[[], Awaitable[Traits]] | None = None,
+    data_dir: Path | None = None,
 ) -> AsyncGenerator[Services]:
     """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
@@ -79,6 +86,8 @@ async def open_services(
             hub=hub,
             outputs=outputs,
             cursors=cursors,
+            redis_traits=redis_traits,
+            data_dir=data_dir,
         )
     finally:
         for each, reader in zip((hub, outputs), readers, strict=True):
@@ -107,6 +116,8 @@ async def from_settings(settings: StorageSettings) -> AsyncGenerator[Services]:
             wakeup=RedisWakeup(redis),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(_key(settings.data_dir.expanduser())),
+            redis_traits=partial(traits_of, redis),
+            data_dir=settings.data_dir if database.dialect == "sqlite" else None,
         )
         yield await stack.enter_async_context(services)
 

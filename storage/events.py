@@ -227,3 +227,7 @@ class EventLog(Protocol):
     async def position(self, run: RunId) -> Position | None:
         """How far the stream has come, or None if the run has no stream."""
         ...
+
+    async def probe(self) -> None:
+        """Return if the server can be read and written: one that only answers helps nobody."""
+        ...

@@ -1,7 +1,7 @@
 """The api on a real port, in the loop of the test; and a run that happens as the test says."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from storage.ids import LOCAL_TENANT, Attempt, RunId, Seq
 from storage.relay import Relay
 from storage.search import Searcher
 from storage.streams.memory import MemoryEventLog
+from storage.streams.traits import Traits
 from storage.wakeup import MemoryWakeup
 
 KEY = b"the key of the tests, of 32 byte"
@@ -43,6 +44,7 @@ def app_over(
     *,
     manner: Manner | None = None,
     output_log: EventLog | None = None,
+    redis_traits: Callable[[], Awaitable[Traits]] | None = None,
 ) -> FastAPI:
     return create_app(
         lambda: open_services(
@@ -53,6 +55,7 @@ def app_over(
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(KEY),
             manner=manner,
+            redis_traits=redis_traits,
         )
     )
 
@@ -78,8 +81,9 @@ async def serving(
     manner: Manner | None = None,
     port: int = 0,
     output_log: EventLog | None = None,
+    redis_traits: Callable[[], Awaitable[Traits]] | None = None,
 ) -> AsyncGenerator[Served]:
-    app = app_over(database, log, manner=manner, output_log=output_log)
+    app = app_over(database, log, manner=manner, output_log=output_log, redis_traits=redis_traits)
     server = Server(app)
     with listen("127.0.0.1", port) as listener:
         # Not ``serve``: the signals of the test process are not the server's.

@@ -1,11 +1,16 @@
 """Whether this process lives, and whether it can serve."""
 
+import shutil
+from collections.abc import Iterable
+
 from fastapi import APIRouter
 
 from api.problems import Code, Problem
 from api.schemas import CheckView, ReadyView
 from api.services import Handed, Services
-from storage import schema
+from storage import complaints, schema
+from storage.clock import now, shared_now
+from storage.complaints import Complaint
 from storage.errors import DatabaseUnavailable, SetupError, StreamUnavailable
 
 router = APIRouter(tags=["health"])
@@ -18,8 +23,12 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", operation_id="readyz", summary="Whether requests can be served")
 async def readyz(services: Handed) -> ReadyView:
-    """Degraded is ready: without Redis everything works, and events come as snapshots from SQL."""
-    checks = [*await _database(services), await _redis(services)]
+    """Degraded is ready (200): everything works, and something is worse than it should be.
+
+    Without Redis, events come as snapshots from SQL. Only without the database, or with a schema of
+    another version, there is nothing to serve (503).
+    """
+    checks = [*await _database(services), *await _redis(services), *_disk(services)]
     if all(check.status == "ok" for check in checks):
         return ReadyView(state="ready", checks=checks)
     if not any(check.status == "down" for check in checks):
@@ -41,16 +50,38 @@ async def _database(services: Services) -> list[CheckView]:
         return [_down("database", "The database does not answer.", error.action)]
     except SetupError as error:
         return [reached, _down("schema", f"{error}", error.action)]
-    return [reached, CheckView(name="schema", status="ok", detail="The schema is up to date.")]
+    schema_is = CheckView(name="schema", status="ok", detail="The schema is up to date.")
+    async with services.database.reading() as tx:
+        there = await shared_now(tx)
+    skewed = complaints.of_clock("database", "the database", there=there, here=now())
+    return [*(_degraded(skewed) or [reached]), schema_is]
 
 
-async def _redis(services: Services) -> CheckView:
+async def _redis(services: Services) -> list[CheckView]:
     try:
         await services.pictures.probe()
+        traits = services.redis_traits and await services.redis_traits()
     except StreamUnavailable as error:
-        detail = "Redis does not answer: runs go on, and events are told from SQL."
-        return CheckView(name="redis", status="degraded", detail=detail, action=error.action)
-    return CheckView(name="redis", status="ok", detail="Redis answers.")
+        detail = f"Runs go on, and events are told from SQL. {error}"
+        return [CheckView(name="redis", status="degraded", detail=detail, action=error.action)]
+    found = _degraded(complaints.of_redis(traits, here=now())) if traits else []
+    return found or [CheckView(name="redis", status="ok", detail="Redis answers.")]
+
+
+def _disk(services: Services) -> list[CheckView]:
+    if services.data_dir is None:
+        return []
+    free = shutil.disk_usage(services.data_dir).free
+    detail = f"{free / 1e9:,.1f} GB are free."
+    found = _degraded(complaints.of_disk(free, services.data_dir))
+    return found or [CheckView(name="disk", status="ok", detail=detail)]
+
+
+def _degraded(found: Iterable[Complaint]) -> list[CheckView]:
+    return [
+        CheckView(name=each.part, status="degraded", detail=each.detail, action=each.action)
+        for each in found
+    ]
 
 
 def _down(name: str, detail: str, action: str) -> CheckView:

@@ -23,6 +23,8 @@ ACTIONS: Mapping[type[Exception], str] = {
     exceptions.ReadOnlyError: "Point HEADWATER_REDIS_URL at the primary: this is a replica.",
     exceptions.OutOfMemoryError: "Give Redis more memory (its setting maxmemory).",
 }
+SAYS_DISK = "MISCONF"
+DISK_ACTION = "Free space on the disk of Redis: it cannot keep what it is told."
 """What to do about what Redis says, the special before the general."""
 
 
@@ -71,6 +73,7 @@ async def reaching(redis: Redis, *, seconds: float = ANSWER_SECONDS) -> AsyncGen
         raise StreamUnavailable(message) from error
     except (exceptions.RedisError, OSError) as error:
         action = next((ACTIONS[kind] for kind in ACTIONS if isinstance(error, kind)), None)
+        action = DISK_ACTION if SAYS_DISK in str(error) else action
         reason = str(error).rstrip(".") or type(error).__name__
         message = f"Redis at {_address(redis)} does not serve: {reason}."
         raise StreamUnavailable(message, action=action) from error

@@ -98,6 +98,9 @@ class MemoryEventLog:
             return None
         return Position(stream.seq, stream.milestones, stream.ended, stream.weight)
 
+    async def probe(self) -> None:
+        """It is there."""
+
     def lose(self, run: RunId) -> None:
         self._streams.pop(run, None)
 

@@ -8,6 +8,7 @@ For every run two keys, which both die ``keep`` after the last event (7 days by 
 
 A run's output is kept in the same way beside them: ``hw:{<run id>}:output`` and
 ``hw:{<run id>}:output-state``.
+``hw:probe``, a string of a minute's life, is written to see whether it can be.
 
 The braces are Redis Cluster's: they put both keys into one slot, as the scripts need it.
 Commands are those of Redis 6.2, so any later one will do, and Valkey.
@@ -31,6 +32,7 @@ from storage.ids import Attempt, RunId, Seq
 from storage.streams.connect import ANSWER_SECONDS, reaching, wait_for_entries
 from storage.streams.wire import pack, pack_state, unpack, unpack_state, weigh
 
+PROBE = "hw:probe"
 LARGEST_ID = 2**63
 """Stream ids end at 2**64, but a cursor may be anything that somebody puts into a URL."""
 
@@ -152,6 +154,10 @@ class RedisEventLog:
         if seq is None or milestones is None:
             return None
         return Position(Seq(int(seq)), int(milestones), ended == "1", int(weight or 0))
+
+    async def probe(self) -> None:
+        async with reaching(self.redis, seconds=self.answer_seconds):
+            await self.redis.set(PROBE, "", ex=60)
 
     def _keys(self, run: RunId) -> tuple[str, str]:
         """The run's events and the state that they add up to."""
