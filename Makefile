@@ -28,8 +28,11 @@ check: .venv/.bench  ## Run the linters, the type checker and the import contrac
 bench: .venv/.bench  ## Measure, side by side with what else one could use
 	@$(BIN)/python -m benchmarks
 
-chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is left (takes long)
+chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is left (15 minutes)
 	@$(BIN)/python -m tests.chaos --full
+
+soak: .venv/.dev  ## Go on with random faults for an hour
+	@$(BIN)/python -m tests.chaos --soak --minutes 60
 
 openapi: .venv/.runtime  ## Write docs/openapi.json from the app
 	@$(BIN)/python -m api.openapi > docs/openapi.json
@@ -66,4 +69,4 @@ $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/
   && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 endef
 
-.PHONY: help demo up test check bench chaos openapi pins clean
+.PHONY: help demo up test check bench chaos soak openapi pins clean

@@ -11,6 +11,7 @@ import httpx
 from redis.exceptions import RedisError
 
 from storage.events import RunStatus
+from tests.chaos import disk
 from tests.chaos.auditor import fingerprint
 from tests.chaos.proxy import Proxy
 from tests.chaos.rig import Script
@@ -67,6 +68,12 @@ async def _said(play: "Play", given: str) -> bool:
     return any(words in log.read_text(errors="replace") for log in logs)
 
 
+async def _waits(play: "Play", code: str) -> bool:
+    """The reader that is never cut off is shown that the run waits, and for what."""
+    state = play.watchers[1].state
+    return state.get("status") == "waiting" and (state.get("reason") or {}).get("code") == code
+
+
 CONDITIONS: Mapping[str, Condition] = {
     "now": _now,
     "after": _after,
@@ -78,6 +85,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "dead": _dead,
     "heard": _heard,
     "said": _said,
+    "waits": _waits,
 }
 
 
@@ -159,12 +167,25 @@ async def _trim(play: "Play", _: str) -> None:
         await play.stack.redis.xtrim(f"hw:{{{play.run}}}:events", maxlen=2, approximate=False)
 
 
-async def _fill(play: "Play", _: str) -> None:
-    await play.stack.redis.config_set("maxmemory", "1mb")
+async def _fill(play: "Play", what: str) -> None:
+    if what == "disk":
+        disk.fill(play.stack.place / "disk")
+    else:
+        await play.stack.redis.config_set("maxmemory", "1mb")
 
 
-async def _room(play: "Play", _: str) -> None:
-    await play.stack.redis.config_set("maxmemory", "0")
+async def _room(play: "Play", what: str) -> None:
+    if what == "disk":
+        disk.make_room(play.stack.place / "disk")
+    else:
+        await play.stack.redis.config_set("maxmemory", "0")
+
+
+async def _seen(play: "Play", _: str) -> None:
+    """What is there can be read, whatever is wrong."""
+    response = await play.stack.http.get(f"{play.stack.url}/v1/search", params={"q": "river"})
+    if not response.is_success or not response.json()["items"]:
+        await play.blame(f"reads: a search was answered {response.status_code}")
 
 
 async def _replica(play: "Play", _: str) -> None:
@@ -174,6 +195,15 @@ async def _replica(play: "Play", _: str) -> None:
 
 async def _primary(play: "Play", _: str) -> None:
     await play.stack.redis.config_set("min-replicas-to-write", "0")
+
+
+async def _demote(play: "Play", _: str) -> None:
+    """It follows a primary that is not there, and refuses writes (``-READONLY``)."""
+    await play.stack.redis.slaveof("127.0.0.1", 1)
+
+
+async def _promote(play: "Play", _: str) -> None:
+    await play.stack.redis.slaveof()
 
 
 async def _proxy(proxy: Proxy, how: str) -> None:
@@ -281,8 +311,11 @@ ACTIONS: Mapping[str, Action] = {
     "trim": _trim,
     "fill": _fill,
     "room": _room,
+    "seen": _seen,
     "replica": _replica,
     "primary": _primary,
+    "demote": _demote,
+    "promote": _promote,
     "redis": _redis,
     "database": _database,
     "lock": _lock,

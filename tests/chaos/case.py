@@ -8,7 +8,23 @@ from tests.chaos.auditor import Expected
 from tests.chaos.rig import Script
 
 BATCH = 8
-HARMLESS = frozenset({"start", "heal", "thaw", "unlock", "note", "same", "continue", "wish", "ask"})
+HARMLESS = frozenset(
+    {
+        "start",
+        "heal",
+        "thaw",
+        "unlock",
+        "note",
+        "same",
+        "continue",
+        "wish",
+        "ask",
+        "room",
+        "seen",
+        "primary",
+        "promote",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,9 @@ class Case:
     fast: bool = False
     shipped: bool = False
     """On ``headwater up`` as it is, with its Prefect server and its own lease."""
+
+    small_disk: bool = False
+    """Its database is on a disk that can be filled."""
 
     must_crash: bool = True
 

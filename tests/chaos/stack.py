@@ -20,6 +20,7 @@ from storage.crashpoints import VARIABLE
 from storage.database import Database, open_database
 from storage.embedded import EmbeddedRedis
 from storage.streams.connect import open_redis
+from tests.chaos import disk
 from tests.chaos.laborer import WORK_LOG
 from tests.chaos.processes import Nursery, Process
 from tests.chaos.proxy import Proxy, proxying
@@ -175,6 +176,7 @@ class Stack:
     async def heal(self) -> None:
         """Whatever was done to what the processes depend on is over."""
         self.redis_proxy.heal()
+        disk.make_room(self.place / "disk")
         if self.database_proxy is not None:
             self.database_proxy.heal()
         self.unlock_database()

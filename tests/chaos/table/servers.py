@@ -77,7 +77,32 @@ REDIS: tuple[Case, ...] = (
         script=SLOWLY,
         steps=(then("processed 8", "stop redis"), then("after 2", "continue redis")),
     ),
+    Case(
+        name="Redis is a replica for a while, after a fail-over",
+        script=SLOWLY,
+        steps=(then("processed 8", "demote redis"), then("processed 24", "promote redis")),
+    ),
+    Case(
+        name="Redis is full, and the worker is killed",
+        script=SLOWLY,
+        steps=(
+            then("processed 8", "fill redis"),
+            then("processed 16", "kill a"),
+            then("processed 24", "room redis"),
+        ),
+    ),
+    Case(
+        name="Redis is flushed and the api is killed",
+        script=SLOWLY,
+        steps=(then("processed 8", "flush redis"), then("", "kill api")),
+    ),
+    Case(
+        name="Redis is flushed while all wait for the source",
+        script=Script(waiting=1, waiting_seconds=2.0),
+        steps=(then("status waiting", "flush redis"),),
+    ),
     meanwhile("Redis answers slowly", "redis slow 0.3", healed="after 3"),
+    meanwhile("Redis answers two seconds late", "redis slow 2", healed="processed 40"),
     meanwhile("Redis is a black hole", "redis blackhole", healed="after 7"),
     meanwhile("Redis refuses connections", "redis refuse"),
     meanwhile("Redis cuts connections again and again", *["redis reset"] * 8),
@@ -104,6 +129,7 @@ DATABASE: tuple[Case, ...] = (
     broken("PostgreSQL cuts connections again and again", *["database reset"] * 8),
     broken("PostgreSQL refuses connections", "database refuse"),
     broken("PostgreSQL is away for longer than a lease", "database refuse", healed="after 5"),
+    broken("PostgreSQL is away for half a minute", "database refuse", healed="after 30"),
     broken("PostgreSQL is a black hole", "database blackhole", healed="after 4"),
     broken("PostgreSQL answers slowly", "database slow 0.03", healed="after 3"),
     broken(
@@ -130,6 +156,40 @@ DATABASE: tuple[Case, ...] = (
         database="postgresql",
         script=SLOWLY,
         steps=ZOMBIE,
+    ),
+    Case(
+        name="the disk is full, and then there is room",
+        small_disk=True,
+        size=120,
+        script=SLOWLY,
+        steps=(
+            then("processed 8", "fill disk"),
+            then("waits disk", "seen"),
+            then("after 1", "room disk"),
+        ),
+    ),
+    Case(
+        name="the disk is full, and the worker is killed",
+        small_disk=True,
+        size=120,
+        script=SLOWLY,
+        steps=(
+            then("processed 8", "fill disk"),
+            then("waits disk", "kill a"),
+            then("after 2", "room disk"),
+        ),
+    ),
+    Case(
+        name="the disk is full, and Redis is flushed",
+        small_disk=True,
+        size=120,
+        script=SLOWLY,
+        steps=(
+            then("processed 8", "fill disk"),
+            then("waits disk", "flush redis"),
+            then("after 2", "seen"),
+            then("", "room disk"),
+        ),
     ),
     Case(
         name="SQLite is locked by somebody else",
