@@ -19,7 +19,8 @@ STOP_SECONDS = 5
 class Server(uvicorn.Server):
     """Lets the streams go as soon as it stops; uvicorn would first wait for them to end.
 
-    A signal asks it to stop, and is not raised again when it has: what is open is closed first.
+    A signal asks it to stop, and is not raised again when it has: what is open is closed first, for
+    which it gives itself ``STOP_SECONDS``. A second signal ends the process at once.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -39,8 +40,13 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(each, self.handle_exit, each, None)
+            loop.add_signal_handler(each, self._stop, each)
         yield
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self.should_exit:
+            os._exit(128 + number)
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         services: Services | None = getattr(self.app.state, "services", None)

@@ -9,6 +9,7 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -95,8 +96,9 @@ class Database:
         await self.writer.dispose()
         await self.reader.dispose()
         # One whose work was broken off is on its way out, and posts to this loop at its end.
+        end = time.monotonic() + CLOSE_SECONDS
         for thread in list(self.threads):
-            await asyncio.to_thread(thread.join, CLOSE_SECONDS)
+            await asyncio.to_thread(thread.join, max(0.0, end - time.monotonic()))
 
 
 @asynccontextmanager

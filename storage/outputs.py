@@ -112,6 +112,9 @@ class OutputLog:
     async def position(self, run: RunId) -> Position | None:
         return await self.inner.position(run)
 
+    async def probe(self) -> None:
+        await self.inner.probe()
+
 
 def _beginning(attempt: Attempt) -> State:
     return {**NOTHING_YET, "attempt": attempt, "status": "running"}

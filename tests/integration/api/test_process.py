@@ -11,6 +11,12 @@ from pathlib import Path
 
 import httpx
 
+from api.server import STOP_SECONDS
+from storage.database import open_database
+from storage.streams.connect import open_redis
+from storage.streams.redis import RedisEventLog
+from tests.integration.api.following import following, take
+from tests.serving import Story
 from tests.waiting import wait_until
 
 
@@ -41,20 +47,13 @@ async def api(given: dict[str, str]) -> AsyncGenerator[asyncio.subprocess.Proces
 async def test_it_serves_and_stops_when_told(
     database_url: str, tmp_path: Path, redis_url: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/readyz"
-
-    async def serves() -> bool:
-        try:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                answer = await client.get(url)
-        except httpx.TransportError:
-            return False
-        return bool(answer.json()["state"] == "ready")
-
-    async with api(environment(tmp_path, redis_url, HEADWATER_PORT=str(port))) as process:
-        await wait_until(serves, within_seconds=30)
+    given = environment(tmp_path, redis_url, HEADWATER_PORT=str(_free_port()))
+    url = f"http://127.0.0.1:{given['HEADWATER_PORT']}"
+    async with (
+        api(given) as process,
+        httpx.AsyncClient(base_url=url, trust_env=False) as client,
+    ):
+        await wait_until(lambda: _is_ready(client), within_seconds=30)
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(5):
             code = await process.wait()
@@ -103,3 +102,91 @@ async def test_without_the_address_of_redis_it_says_what_to_do(tmp_path: Path) -
     assert process.returncode == 2
     assert "headwater up" in said.decode()
     assert "Traceback" not in said.decode()
+
+
+async def test_told_to_stop_it_says_goodbye_and_its_streams_go_on_at_the_next_one(
+    database_url: str, tmp_path: Path, redis_url: str
+) -> None:
+    given = environment(tmp_path, redis_url, HEADWATER_PORT=str(_free_port()))
+    url = f"http://127.0.0.1:{given['HEADWATER_PORT']}"
+    async with (
+        open_database(database_url) as database,
+        open_redis(redis_url) as redis,
+        httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as client,
+    ):
+        story = await Story.begin(database, RedisEventLog(redis))
+        await story.start()
+        async with api(given) as process:
+            await wait_until(lambda: _is_ready(client), within_seconds=30)
+            async with following(client, story) as frames:
+                [first] = await take(frames, 1)
+                process.send_signal(signal.SIGTERM)
+                farewell = [frame async for frame in frames]
+            async with asyncio.timeout(STOP_SECONDS):
+                code = await process.wait()
+        await story.tick(searchable=1)
+        async with api(given):
+            await wait_until(lambda: _is_ready(client), within_seconds=30)
+            async with following(client, story, cursor=first.id) as frames:
+                [missed] = await take(frames, 1)
+                await story.tick(searchable=2)
+                [next_one] = await take(frames, 1)
+
+    assert code == 0
+    assert [(each.event, each.data["reason"]) for each in farewell] == [("goodbye", "shutdown")]
+    assert missed.data["patch"] == {"searchable": 1}
+    assert next_one.data["patch"] == {"searchable": 2}
+
+
+async def test_a_second_signal_ends_it_at_once(
+    database_url: str, tmp_path: Path, redis_url: str
+) -> None:
+    """Whatever it waits for: here, for a client that does not take what it is sent."""
+    given = environment(tmp_path, redis_url, HEADWATER_PORT=str(_free_port()))
+    url = f"http://127.0.0.1:{given['HEADWATER_PORT']}"
+    async with (
+        api(given) as process,
+        httpx.AsyncClient(base_url=url, timeout=10, trust_env=False) as client,
+    ):
+        await wait_until(lambda: _is_ready(client), within_seconds=30)
+        _, writer = await asyncio.open_connection("127.0.0.1", int(given["HEADWATER_PORT"]))
+        writer.write(
+            b"POST /v1/connections HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
+        )
+        await writer.drain()
+        await client.get("/livez")
+        process.send_signal(signal.SIGTERM)
+        await wait_until(lambda: _refuses(url))
+        still = process.returncode
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(2):
+            code = await process.wait()
+        writer.close()
+
+    assert still is None
+    assert code == 128 + signal.SIGTERM
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+async def _is_ready(client: httpx.AsyncClient) -> bool:
+    try:
+        answer = await client.get("/readyz")
+    except httpx.TransportError:
+        return False
+    return bool(answer.json()["state"] in {"ready", "degraded"})
+
+
+async def _refuses(url: str) -> bool:
+    """Whether it takes no new connection any more."""
+    at = httpx.URL(url)
+    try:
+        _, writer = await asyncio.open_connection(at.host, at.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False

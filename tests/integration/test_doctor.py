@@ -1,0 +1,54 @@
+"""``headwater doctor`` on installations that are not well: a sentence each, with what to do."""
+
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from api.attaching import StackSettings
+from api.doctor import Check, Grade, examine
+from storage import schema
+
+
+async def examined(home: Path, **settings: object) -> Mapping[str, Check]:
+    given = StackSettings.model_validate({"data_dir": home, **settings})
+    return {check.name: check async for check in examine(given)}
+
+
+async def test_a_data_directory_of_a_newer_version(tmp_path: Path) -> None:
+    (tmp_path / "version").write_text("99.1.0\n")
+
+    found = (await examined(tmp_path))["data"]
+
+    assert found.grade is Grade.FAIL
+    assert "belongs to Headwater 99.1.0" in found.detail
+    assert found.action == ("Use Headwater 99.1.0, or set HEADWATER_DATA_DIR to another directory.")
+
+
+async def test_a_schema_of_an_older_version(tmp_path: Path, migrated_sqlite: Path) -> None:
+    file = tmp_path / "headwater.db"
+    shutil.copyfile(migrated_sqlite, file)
+    with sqlite3.connect(file) as old:
+        old.execute("UPDATE alembic_version SET version_num = '0002'")
+    old.close()
+
+    found = (await examined(tmp_path))["database"]
+
+    assert found.grade is Grade.FAIL
+    assert f"is at schema 0002, and this version of Headwater needs {schema.head()}" in found.detail
+    assert "python -m storage.migrations" in (found.action or "")
+
+
+async def test_a_redis_that_may_forget(tmp_path: Path, redis: Redis, redis_url: str) -> None:
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        found = (await examined(tmp_path, redis_url=SecretStr(redis_url)))["redis"]
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+
+    assert found.grade is Grade.WARN
+    assert "Redis may throw live views away: its maxmemory-policy is allkeys-lru." in found.detail
+    assert found.action == "Set its maxmemory-policy to noeviction."
