@@ -180,5 +180,10 @@ class Progress:
 class NoStages(Progress):
     """Of a workflow that says by itself how far it is."""
 
-    def stages(self, counts: Counts) -> list[Mapping[str, Any]]:  # noqa: ARG002  # there are none
+    def stages(
+        self,
+        counts: Counts,  # noqa: ARG002  # there are none
+        *,
+        tidied: int = 0,  # noqa: ARG002  # see above
+    ) -> list[Mapping[str, Any]]:
         return []
