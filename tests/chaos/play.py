@@ -205,8 +205,9 @@ class Play:
             return False
 
         async def told() -> bool:
+            """The first look may have come while the api still told it from SQL."""
             position = await log.position(self.run)
-            return position is not None and position.ended
+            return await shown() and position is not None and position.ended
 
         try:
             await wait_until(shown, within_seconds=20)
