@@ -6,7 +6,7 @@ is all that is known of an artifact, is the partition listed again. No cursor mo
 tidied away, and only what is tried again is counted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Priority, Ref
 from connectors.errors import SourceUnavailable
@@ -21,9 +21,11 @@ from pipelines.flows.staging import store
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.progress import StageKey
+from pipelines.runtime import Work
 from storage import artifacts, blobs, failures
 from storage.artifacts import Known, NewArtifact
 from storage.counts import Counts
+from storage.database import Tx
 from storage.failures import Failure
 
 _GONE = Explanation(
@@ -39,8 +41,7 @@ async def partitions_of(
     """Those to look through, and those to tidy up: where only failures are retried, none."""
     work = ingestion.work
     if work.run.only_failed:
-        async with work.database.reading() as tx:
-            found = await failures.to_retry(tx, work.connection.id, work.run.id)
+        found = await work.look(_to_retry(work))
         return [PartitionKey(key) for key in found], ()
     keys = [partition.key for partition in (await ingestion.connector.plan()).partitions]
     return keys, keys
@@ -50,10 +51,9 @@ async def partitions_of(
 async def retry(_: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
     """Try again what failed of a partition. Doing it again leaves out what this run has done."""
     work = ingestion.work
-    async with work.database.reading() as tx:
-        found = await failures.to_retry(tx, work.connection.id, work.run.id)
-        failed = {row.external_id: row for row in found.get(partition, ())}
-        known = await artifacts.described(tx, work.connection.id, failed)
+    found = await work.look(_to_retry(work))
+    failed = {row.external_id: row for row in found.get(partition, ())}
+    known = await work.look(lambda tx: artifacts.described(tx, work.connection.id, failed))
     torn = failed.pop(ExternalId(""), None) is not None
     work.progress.expect(partition, len(failed) + torn, exact=not torn)
     await _fetch(ingestion, partition, [known[key] for key in failed if key in known], failed)
@@ -81,8 +81,9 @@ async def _fetch(
 
 async def _kept(ingestion: Ingestion, row: NewArtifact) -> bool:
     work = ingestion.work
-    async with work.database.reading() as tx:
-        return bool(row.digest) and await blobs.has(tx, work.run.tenant, row.digest)
+    return bool(row.digest) and await work.look(
+        lambda tx: blobs.has(tx, work.run.tenant, row.digest)
+    )
 
 
 def _artifact(row: NewArtifact, *, kept: bool) -> Artifact:
@@ -113,8 +114,7 @@ async def _list(
     work = ingestion.work
     known: Mapping[str, Known] = {}
     if whole:
-        async with work.database.reading() as tx:
-            kept = await artifacts.absent(tx, work.connection.id, partition, ())
+        kept = await work.look(lambda tx: artifacts.absent(tx, work.connection.id, partition, ()))
         known = {each.external_id: each for each in kept}
     await Crawl(ingestion, partition).read(None, wanted=_wanted(failed, known, whole=whole))
     if not whole or partition in ingestion.partial:
@@ -151,8 +151,7 @@ def _wanted(
 async def _settle(ingestion: Ingestion, failed: Mapping[str, Failure]) -> None:
     """What was asked for and neither came nor failed again is gone: it stays failed, for now."""
     work = ingestion.work
-    async with work.database.reading() as tx:
-        now = await artifacts.known(tx, work.connection.id, failed)
+    now = await work.look(lambda tx: artifacts.known(tx, work.connection.id, failed))
     rows = [
         failure(
             _GONE,
@@ -171,3 +170,7 @@ async def _settle(ingestion: Ingestion, failed: Mapping[str, Failure]) -> None:
 
     if rows:
         await work.journal.commit(write)
+
+
+def _to_retry(work: Work) -> Callable[[Tx], Awaitable[Mapping[str, list[Failure]]]]:
+    return lambda tx: failures.to_retry(tx, work.connection.id, work.run.id)
