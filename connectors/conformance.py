@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from connectors.artifact import Ref
-from connectors.errors import ArtifactGone, ConnectorError, CursorExpired
+from connectors.connector import Connector, Probe
+from connectors.errors import ArtifactGone, ConnectorError, CursorExpired, ReauthorizationNeeded
 from connectors.events import (
     CensusComplete,
     Checkpoint,
@@ -43,16 +44,15 @@ async def verify(world: Callable[[], AbstractAsyncContextManager[World]]) -> Non
 async def check_answers_with_probes(world: World) -> None:
     """``check`` raises nothing: a bad source is a bad probe that says what to do."""
     async with world.open() as connector:
-        for probe in await connector.check():
-            _hold(probe.well, f"the probe {probe.name} finds a good source bad: {probe.detail}")
+        for probe in await _bad(connector):
+            raise PromiseBroken(f"{probe.name} finds a good source bad: {probe.detail}")
     if world.nowhere is None:
         return
-    async with world.spec.open(world.nowhere) as connector:
-        bad = [probe for probe in await connector.check() if not probe.well]
+    async with world.spec.open(world.nowhere, world.access) as connector:
+        bad = await _bad(connector)
     _hold(bool(bad), "no probe finds the source bad that is not there")
-    _hold(
-        all(probe.detail and probe.action for probe in bad), "a bad probe does not say what to do"
-    )
+    advised = all(probe.detail and probe.action for probe in bad)
+    _hold(advised, "a bad probe does not say what to do")
 
 
 async def plan_names_the_partition(world: World) -> None:
@@ -64,8 +64,7 @@ async def plan_names_the_partition(world: World) -> None:
 
 async def reading_is_repeatable(world: World) -> None:
     """The same source is told twice in the same words and order: resuming relies on it."""
-    first, second = await world.read(), await world.read()
-    _hold(first == second, "two reads of the same source differ")
+    _hold(await world.read() == await world.read(), "two reads of the same source differ")
 
 
 async def reading_ends_with_its_last_checkpoint(world: World) -> None:
@@ -213,6 +212,34 @@ async def interrupted_census_is_not_complete(world: World) -> None:
     _hold(not ended, "a census that could not see everything calls itself complete")
 
 
+async def refused_credential_is_renewed(world: World) -> None:
+    """A credential that is outdated costs its owner nothing: it is renewed, and reading goes on."""
+    if world.outdate is None:
+        return
+    whole = await world.read()
+    await world.outdate()
+    try:
+        _hold(await world.read() == whole, "with a renewed credential, something else is told")
+    except ReauthorizationNeeded as error:
+        raise PromiseBroken("the owner is asked though the credential can be renewed") from error
+
+
+async def dead_credential_asks_its_owner(world: World) -> None:
+    """Nobody but the owner can help: no fewer artifacts, no failed ones, no crash tells of it."""
+    if world.revoke is None:
+        return
+    await world.revoke()
+    async with world.open() as connector:
+        bad = await _bad(connector)
+    _hold(bool(bad), "no probe finds the credential bad")
+    for look in (world.read, world.census):
+        try:
+            await look()
+        except ReauthorizationNeeded:
+            continue
+        raise PromiseBroken("a source that lets nobody in is read all the same")
+
+
 PROMISES: Sequence[Promise] = (
     check_answers_with_probes,
     plan_names_the_partition,
@@ -231,12 +258,18 @@ PROMISES: Sequence[Promise] = (
     census_is_what_is_there,
     census_forgets_what_is_removed,
     interrupted_census_is_not_complete,
+    refused_credential_is_renewed,
+    dead_credential_asks_its_owner,
 )
 
 
 def _hold(kept: object, otherwise: str) -> None:
     if not kept:
         raise PromiseBroken(otherwise)
+
+
+async def _bad(connector: Connector) -> list[Probe]:
+    return [probe for probe in await connector.check() if not probe.well]
 
 
 def _kept(events: Sequence[Event]) -> tuple[set[Ref], Checkpoint | None]:

@@ -1,12 +1,13 @@
 """The shape of a source. Third parties add one by an entry point ``headwater.connectors``."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from connectors.access import Access, Consent, CredentialKind
 from connectors.artifact import PartitionKey, Ref
 from connectors.errors import ConnectorError
 from connectors.events import CensusEvent, Cursor, Event, Skipped
@@ -24,6 +25,14 @@ class Scope:
     detail: str
     artifacts: int | None = None
     size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose things a credential opens: an id that never changes, and a name for people."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,15 @@ class Connector(Protocol):
         """Look whether the source can be read, without reading it. A bad one is a bad probe."""
         ...
 
+    async def account(self) -> Account | None:
+        """Whose credential it is, as the source says; None if the source knows no accounts.
+
+        A consent renewed by somebody else is refused by it: their things are not this owner's.
+        """
+        ...
+
     def discover(self) -> AsyncIterator[Scope]:
-        """Yield what could be ingested, with sizes."""
+        """Yield what could be ingested, with sizes, whatever the configuration leaves out."""
         ...
 
     async def plan(self) -> Plan:
@@ -98,12 +114,23 @@ class Connector(Protocol):
         ...
 
 
+def _nowhere(text: str) -> None:
+    """What is typed means nothing to a kind that does not say how to read it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """What the catalogue knows of a kind of source without opening it.
 
-    ``config`` is what a user states; ``cursor`` is read back from storage by it; ``open`` gives a
-    ``Connector`` that is closed on leaving.
+    ``config`` is what a user states, never a secret; ``cursor`` is read back from storage by it;
+    ``open`` gives a ``Connector`` that is closed on leaving.
+
+    ``credentials`` are the kinds of which it takes any one. With ``consent``, a grant is asked for
+    on the connect page: then an empty ``config`` means all that the account can see, ``discover``
+    lists it, and ``narrow`` makes the configuration of what was chosen of that.
+
+    ``locate`` makes a configuration of what a person types, ``owner/name`` or a whole URL, or
+    None if that means nothing here: it is behind ``headwater ingest KIND:TEXT``.
     """
 
     kind: str
@@ -113,7 +140,17 @@ class Spec:
     cursor: type[Cursor]
     open: "Opener"
     secrets: frozenset[str] = field(default_factory=frozenset[str])
+    credentials: frozenset[CredentialKind] = frozenset({CredentialKind.NONE})
+    consent: Consent | None = None
+    narrow: "Narrower | None" = None
+    locate: Callable[[str], Mapping[str, object] | None] = _nowhere
 
 
 class Opener(Protocol):
-    def __call__(self, config: Any) -> AbstractAsyncContextManager[Connector]: ...
+    def __call__(self, config: Any, access: Access) -> AbstractAsyncContextManager[Connector]: ...
+
+
+class Narrower(Protocol):
+    def __call__(self, config: Any, chosen: Sequence[PartitionKey]) -> BaseModel:
+        """``chosen`` are keys of what ``discover`` yielded, at least one."""
+        ...

@@ -2,14 +2,21 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
+from connectors.access import Access, Anonymous, Credential, CredentialKind, Given, Grant, Token
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Ref
-from connectors.connector import Fetched, Hint, Partition, Plan, Probe, Scope, Spec
-from connectors.errors import ArtifactGone, CursorExpired
+from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope, Spec
+from connectors.errors import (
+    ArtifactGone,
+    Cause,
+    ConnectorError,
+    CursorExpired,
+    ReauthorizationNeeded,
+)
 from connectors.events import (
     CensusComplete,
     CensusEvent,
@@ -42,23 +49,35 @@ class Notes:
     notes: dict[str, bytes]
     generation: int = 0  # raise it, and every cursor expires
     blind: bool = False  # set it, and the listing fails at its end
+    lock: SecretStr | None = None  # set it, and only who has this token may read
 
 
 @dataclass(slots=True)
 class MemoryConnector:
     source: Notes
     page: int = 2
+    access: Access = field(default_factory=lambda: Given(Anonymous()))
 
     async def check(self) -> Sequence[Probe]:
+        try:
+            await self._enter()
+        except ConnectorError as error:
+            return [Probe("notes", well=False, detail=str(error), action=error.action)]
         return [Probe("notes", well=True, detail=f"{len(self.source.notes)} notes")]
 
+    async def account(self) -> Account | None:
+        return None if self.source.lock is None else Account("1", "the owner of the notes")
+
     async def discover(self) -> AsyncIterator[Scope]:
+        await self._enter()
         yield Scope(NOTES, "Notes", "in memory", len(self.source.notes))
 
     async def plan(self) -> Plan:
+        await self._enter()
         return Plan((Partition(NOTES, "Notes", len(self.source.notes)),))
 
     async def read(self, partition: PartitionKey, cursor: Cursor | None) -> AsyncIterator[Event]:
+        await self._enter()
         place = cursor if isinstance(cursor, MemoryCursor) else self._start()
         if place.generation != self.source.generation:
             raise CursorExpired("The notes were numbered anew")
@@ -74,6 +93,7 @@ class MemoryConnector:
         yield Checkpoint(partition, place.model_copy(update={"done": True}), done=True)
 
     async def census(self, partition: PartitionKey) -> AsyncIterator[CensusEvent]:
+        await self._enter()
         for name in self._names(""):
             ref = Ref(partition, ExternalId(name))
             yield Seen(ref, self._artifact(ref).version)
@@ -81,12 +101,27 @@ class MemoryConnector:
             yield CensusComplete(len(self.source.notes))
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
+        await self._enter()
         notes = self.source.notes
         return {ref: notes.get(ref.external_id, ArtifactGone("No such note")) for ref in refs}
 
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
         """Memory calls nobody."""
         return ()
+
+    async def _enter(self) -> None:
+        """Show the credential at the door; if it is refused, a renewed one, and no third."""
+        credential = await self.access.credential()
+        if self._opens(credential) or self._opens(await self.access.renew(credential)):
+            return
+        raise ReauthorizationNeeded(Cause.REVOKED, "The drawer")
+
+    def _opens(self, credential: Credential) -> bool:
+        match credential:
+            case Token(token=shown) | Grant(access_token=shown):
+                return self.source.lock in {None, shown}
+            case _:
+                return self.source.lock is None
 
     def _start(self) -> MemoryCursor:
         return MemoryCursor(generation=self.source.generation)
@@ -103,8 +138,10 @@ def memory_spec(
     source: Notes, connector: Callable[[Notes], MemoryConnector] = MemoryConnector
 ) -> Spec:
     @asynccontextmanager
-    async def open_memory(config: MemoryConfig) -> AsyncGenerator[MemoryConnector]:  # noqa: ARG001
-        yield connector(source)
+    async def open_memory(config: MemoryConfig, access: Access) -> AsyncGenerator[MemoryConnector]:  # noqa: ARG001
+        opened = connector(source)
+        opened.access = access
+        yield opened
 
     return Spec(
         kind="memory",
@@ -113,4 +150,5 @@ def memory_spec(
         config=MemoryConfig,
         cursor=MemoryCursor,
         open=open_memory,
+        credentials=frozenset({CredentialKind.NONE, CredentialKind.TOKEN}),
     )

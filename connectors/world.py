@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from connectors.access import Access, Anonymous, Given
 from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
 from connectors.connector import Connector, Spec
 from connectors.events import (
@@ -29,6 +30,9 @@ class World:
     ``edit`` changes the content of one artifact, ``remove`` takes one away. ``expire`` makes every
     saved cursor unknown, ``interrupt`` makes a part of the listing fail, ``nowhere`` is the
     configuration of a source that is not there: leave out what cannot happen at this source.
+
+    ``access`` is the credential it opens with. ``outdate`` makes the source refuse the present one
+    while ``access.renew`` gives one it takes; ``revoke`` makes it refuse whatever there is.
     """
 
     spec: Spec
@@ -39,9 +43,12 @@ class World:
     expire: Callable[[], Awaitable[None]] | None = None
     interrupt: Callable[[], Awaitable[None]] | None = None
     nowhere: BaseModel | None = None
+    access: Access = field(default_factory=lambda: Given(Anonymous()))
+    outdate: Callable[[], Awaitable[None]] | None = None
+    revoke: Callable[[], Awaitable[None]] | None = None
 
     def open(self) -> AbstractAsyncContextManager[Connector]:
-        return self.spec.open(self.config)
+        return self.spec.open(self.config, self.access)
 
     async def read(self, cursor: Cursor | None = None, *, stop: int | None = None) -> list[Event]:
         """Read to the end, or crash after ``stop`` events. The cursor comes out of storage."""

@@ -18,6 +18,7 @@ from connectors.artifact import FailureClass
 from connectors.errors import (
     ArtifactGone,
     ConnectorError,
+    ReauthorizationNeeded,
     SourceInvalid,
     SourceMissing,
     SourceRefused,
@@ -121,6 +122,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _INTERNAL = FailureClass.INTERNAL
 _CLASS_OF: dict[type[ConnectorError], FailureClass] = {
     ArtifactGone: FailureClass.NOT_FOUND,
+    ReauthorizationNeeded: FailureClass.AUTH_EXPIRED,
     SourceInvalid: FailureClass.MALFORMED,
     SourceMissing: FailureClass.NOT_FOUND,
     SourceRefused: FailureClass.FORBIDDEN,

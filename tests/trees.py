@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.access import Anonymous, Given
 from connectors.connector import Fetched
 from connectors.events import Event, Skipped
 from connectors.local import CONNECTOR
@@ -81,13 +82,13 @@ def config(folder: Path | str, **options: object) -> LocalConfig:
 
 async def told(folder: Path | str, **options: object) -> list[Event]:
     """All that a first read tells of a place."""
-    async with CONNECTOR.open(config(folder, **options)) as connector:
+    async with CONNECTOR.open(config(folder, **options), Given(Anonymous())) as connector:
         return [event async for event in connector.read(FILES, None)]
 
 
 async def fetched(folder: Path | str, **options: object) -> dict[str, Fetched]:
     """What comes of fetching all that a first read offers, by path."""
-    async with CONNECTOR.open(config(folder, **options)) as connector:
+    async with CONNECTOR.open(config(folder, **options), Given(Anonymous())) as connector:
         offers = artifacts([event async for event in connector.read(FILES, None)])
         answers = await connector.fetch([artifact.ref for artifact in offers])
         return {artifact.path or "": answers[artifact.ref] for artifact in offers}

@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from connectors.access import Access
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Ref
 from connectors.connector import Fetched, Hint, Partition, Plan, Probe, Scope
 from connectors.errors import (
@@ -41,7 +42,10 @@ CHECKPOINT_EVERY = 100
 
 @asynccontextmanager
 async def open_local(
-    config: LocalConfig, *, checkpoint_every: int = CHECKPOINT_EVERY
+    config: LocalConfig,
+    access: Access,  # noqa: ARG001  # what the worker may read is up to the operating system
+    *,
+    checkpoint_every: int = CHECKPOINT_EVERY,
 ) -> AsyncGenerator["LocalConnector"]:
     connector = LocalConnector(config, checkpoint_every)
     try:
@@ -85,6 +89,9 @@ class LocalConnector:
         except ConnectorError as error:
             return [Probe("path", well=False, detail=str(error), action=error.action)]
         return [Probe("path", well=True, detail=f"{self.config.path} is a {tree.description}")]
+
+    async def account(self) -> None:
+        """Files belong to nobody here; the operating system says who may read them."""
 
     async def discover(self) -> AsyncIterator[Scope]:
         view = await self._look(await self._tree(None))

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from connectors.access import Anonymous, Given
 from connectors.errors import ConnectorError, KindUnknown, SourceInvalid
 from pipelines.errors import HandedOver, MustWait, PipelineError, StageFailed
 from pipelines.flows.crawl import finish_crawl
@@ -87,7 +88,7 @@ async def _open(work: Work) -> AsyncGenerator[Ingestion]:
     async with work.database.reading() as tx:
         waiting = await artifacts.backlog(tx, work.connection.id)
         work.progress.searchable = await artifacts.searchable(tx, work.connection.id)
-    async with spec.open(config) as connector:
+    async with spec.open(config, Given(Anonymous())) as connector:
         yield Ingestion(work, spec, connector, Backlog(waiting))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.access import Anonymous, Given
 from connectors.errors import ConnectorError, SourceInvalid, SourceMissing, SourceRefused
 from connectors.local import CONNECTOR
 from tests import trees
@@ -22,7 +23,7 @@ async def refusal(path: Path, **options: object) -> ConnectorError:
 
 
 async def probed(path: Path) -> list[str]:
-    async with CONNECTOR.open(trees.config(path)) as connector:
+    async with CONNECTOR.open(trees.config(path), Given(Anonymous())) as connector:
         return [f"{probe.detail}. {probe.action}" for probe in await connector.check()]
 
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from connectors.access import Access
 from connectors.artifact import FailureClass, PartitionKey, Ref
 from connectors.connector import Fetched, Hint, Plan, Probe, Scope, Spec
 from connectors.errors import ArtifactGone, CursorExpired, SourceRefused, SourceUnavailable
@@ -124,6 +125,9 @@ class Rig:
         script, there = self._script, await self.local.fetch(refs)
         return {ref: _spoilt(script, ref) or body for ref, body in there.items()}
 
+    async def account(self) -> None:
+        return await self.local.account()
+
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:
         return await self.local.hints(headers, body)
 
@@ -151,9 +155,9 @@ def _spoilt(script: Script, ref: Ref) -> ArtifactGone | SourceRefused | None:
 
 
 @asynccontextmanager
-async def open_rig(config: RigConfig) -> AsyncGenerator[Rig]:
+async def open_rig(config: RigConfig, access: Access) -> AsyncGenerator[Rig]:
     local = LocalConfig(path=config.path)
-    async with open_local(local, checkpoint_every=CHECKPOINT_EVERY) as connector:
+    async with open_local(local, access, checkpoint_every=CHECKPOINT_EVERY) as connector:
         yield Rig(connector, Path(config.script))
 
 

@@ -9,7 +9,7 @@ from connectors import conformance
 from connectors.artifact import Artifact, FailureClass, PartitionKey, Ref
 from connectors.conformance import Promise, PromiseBroken
 from connectors.connector import Fetched, Partition, Plan, Probe
-from connectors.errors import SourceUnavailable
+from connectors.errors import Cause, ReauthorizationNeeded, SourceUnavailable
 from connectors.events import (
     CensusComplete,
     CensusEvent,
@@ -21,7 +21,7 @@ from connectors.events import (
     Upsert,
 )
 from connectors.memory import MemoryConnector, MemoryCursor
-from tests.notes import notes_world
+from tests.notes import locked_world, notes_world
 
 
 class FindsGoodThingsBad(MemoryConnector):
@@ -183,6 +183,23 @@ class AlwaysComplete(MemoryConnector):
             yield CensusComplete(len(events))
 
 
+class GivesUpAtTheDoor(MemoryConnector):
+    async def _enter(self) -> None:
+        if not self._opens(await self.access.credential()):
+            raise ReauthorizationNeeded(Cause.REVOKED, "The drawer")
+
+
+class CallsItEmpty(MemoryConnector):
+    """It reads what it may, which is nothing: the empty list that deletes everything."""
+
+    async def read(self, partition: PartitionKey, cursor: Cursor | None) -> AsyncIterator[Event]:
+        try:
+            async for event in super().read(partition, cursor):
+                yield event
+        except ReauthorizationNeeded:
+            yield Checkpoint(partition, MemoryCursor(done=True), done=True)
+
+
 BREACHES = [
     (FindsGoodThingsBad, conformance.check_answers_with_probes),
     (ForgetsItsPlan, conformance.plan_names_the_partition),
@@ -203,12 +220,14 @@ BREACHES = [
     (OverlooksOne, conformance.census_is_what_is_there),
     (RemembersTheDead, conformance.census_forgets_what_is_removed),
     (AlwaysComplete, conformance.interrupted_census_is_not_complete),
+    (GivesUpAtTheDoor, conformance.refused_credential_is_renewed),
+    (CallsItEmpty, conformance.dead_credential_asks_its_owner),
 ]
 
 
 @pytest.mark.parametrize(("connector", "promise"), BREACHES)
 async def test_breach_is_caught(connector: type[MemoryConnector], promise: Promise) -> None:
-    world = notes_world(connector)
+    world = locked_world(connector)
 
     with pytest.raises(PromiseBroken):
         await promise(world)

@@ -15,7 +15,7 @@ from connectors.local import CONNECTOR
 from connectors.local.crawl import FILES, open_local
 from connectors.world import World
 from tests import trees
-from tests.notes import notes_world
+from tests.notes import locked_world, notes_world
 
 CONTENT: trees.Files = {
     "README.md": "# A thing\n",
@@ -91,6 +91,11 @@ async def memory_world() -> AsyncGenerator[World]:
     yield notes_world()
 
 
+@asynccontextmanager
+async def locked_memory_world() -> AsyncGenerator[World]:
+    yield locked_world()
+
+
 def forget_history(root: Path) -> None:
     """What a force-push and a later garbage collection do to the commit that we had pinned."""
     trees.git(root, "commit", "--quiet", "--amend", "--message", "Another history")
@@ -98,7 +103,12 @@ def forget_history(root: Path) -> None:
     trees.git(root, "gc", "--quiet", "--prune=now")
 
 
-WORLDS = {"memory": memory_world, "folder": folder_world, "repository": repository_world}
+WORLDS = {
+    "memory": memory_world,
+    "locked memory": locked_memory_world,
+    "folder": folder_world,
+    "repository": repository_world,
+}
 
 
 @pytest.fixture(params=WORLDS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.access import Anonymous, Given
 from connectors.artifact import FailureClass
 from connectors.connector import Fetched
 from connectors.errors import ArtifactGone, CursorExpired, SourceRefused
@@ -212,7 +213,7 @@ async def test_unreadable_file_fails_alone_and_still_counts_as_there() -> None:
     with trees.unprivileged() as home:
         root = trees.write(home / "r", {"a.py": "a\n", "shut.py": "b\n"})
         (root / "shut.py").chmod(0)
-        async with CONNECTOR.open(trees.config(root)) as connector:
+        async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
             census = [event async for event in connector.census(FILES)]
 
         content = await fetched(root)
@@ -283,7 +284,7 @@ async def test_secret_is_never_fetched_even_when_it_is_asked_for(tmp_path: Path)
     root = trees.write(tmp_path, {"a.py": "a\n", ".env": "KEY=1\n"})
     skip = next(event for event in await told(root) if isinstance(event, Skipped))
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         content = await connector.fetch([skip.ref])
 
     assert content == {skip.ref: skip}
@@ -292,7 +293,7 @@ async def test_secret_is_never_fetched_even_when_it_is_asked_for(tmp_path: Path)
 async def test_place_in_a_commit_means_nothing_in_a_folder(tmp_path: Path) -> None:
     root = trees.write(tmp_path, {"a.py": "a\n"})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         with pytest.raises(CursorExpired):
             await anext(aiter(connector.read(FILES, LocalCursor(commit="a" * 40))))
 
@@ -320,7 +321,7 @@ async def test_walk_that_is_left_in_the_middle_holds_nothing_open(tmp_path: Path
 
 async def _fetched_after(root: Path, change: Callable[[], object]) -> dict[str, Fetched]:
     """Read, let the folder change, then fetch what was read."""
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         offers = artifacts([event async for event in connector.read(FILES, None)])
         change()
         answers = await connector.fetch([artifact.ref for artifact in offers])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.access import Anonymous, Given
 from connectors.artifact import ExternalId, PartitionKey, Ref
 from connectors.errors import ConnectorError, CursorExpired, SourceInvalid, SourceMissing
 from connectors.events import Checkpoint, Event, Skipped, Total, Upsert
@@ -184,7 +185,7 @@ async def test_place_in_a_commit_that_is_gone_has_expired(tmp_path: Path) -> Non
 async def test_fetch_is_about_what_was_read_also_when_head_moves(tmp_path: Path) -> None:
     root = trees.repository(tmp_path, {"a.py": "old\n"})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         refs = [a.ref for a in artifacts([e async for e in connector.read(FILES, None)])]
         trees.commit(root, {"a.py": "new\n"})
         content = await connector.fetch(refs)
@@ -197,7 +198,7 @@ async def test_fetch_is_about_what_was_read_also_when_head_moves(tmp_path: Path)
 async def test_many_fetches_share_the_child_and_get_each_their_own(tmp_path: Path) -> None:
     root = trees.repository(tmp_path, {f"{n}.py": f"{n}\n" for n in range(300)})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         refs = [a.ref for a in artifacts([e async for e in connector.read(FILES, None)])]
         answers = await asyncio.gather(*(connector.fetch(refs[n::7]) for n in range(7)))
 
@@ -210,7 +211,7 @@ async def test_fetch_that_is_cancelled_does_not_leave_its_answers_to_the_next(
 ) -> None:
     root = trees.repository(tmp_path, {f"{n}.txt": str(n) * 900_000 for n in range(60)})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         refs = [a.ref for a in artifacts([e async for e in connector.read(FILES, None)])]
         task = asyncio.create_task(connector.fetch(refs))
         for _ in range(20):  # it is in the middle then: 54 MB come in pieces of a pipe's size
@@ -260,7 +261,7 @@ async def test_damaged_object_spoils_only_itself(tmp_path: Path) -> None:
 async def test_repository_that_vanishes_while_it_is_open_is_missing(tmp_path: Path) -> None:
     root = trees.repository(tmp_path / "r", {"a.py": "a\n"})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         await connector.plan()
         shutil.rmtree(root)
 
@@ -335,7 +336,7 @@ async def test_submodule_that_is_checked_out_is_a_repository(tmp_path: Path) -> 
 async def test_partition_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     root = trees.repository(tmp_path, {"a.py": "a\n"})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         answer = await connector.fetch([Ref(PartitionKey("issues"), ExternalId("file:a.py"))])
         with pytest.raises(SourceMissing):
             await anext(aiter(connector.read(PartitionKey("issues"), None)))
@@ -346,7 +347,7 @@ async def test_partition_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 async def test_plan_and_discovery_say_how_much_there_is(tmp_path: Path) -> None:
     root = trees.repository(tmp_path / "project", {"a.py": "a\n", "b.png": "b", "c.py": "ccc\n"})
 
-    async with CONNECTOR.open(trees.config(root)) as connector:
+    async with CONNECTOR.open(trees.config(root), Given(Anonymous())) as connector:
         plan = await connector.plan()
         scopes = [scope async for scope in connector.discover()]
 
@@ -358,7 +359,7 @@ async def _read(root: Path, cursor: LocalCursor | object, stop: int = 10_000) ->
     """Read, and crash after the checkpoint that follows ``stop`` artifacts."""
     told: list[Event] = []
     place = cursor if isinstance(cursor, LocalCursor) else None
-    async with open_local(trees.config(root), checkpoint_every=2) as connector:
+    async with open_local(trees.config(root), Given(Anonymous()), checkpoint_every=2) as connector:
         async for event in connector.read(FILES, place):
             told.append(event)
             enough = sum(isinstance(event, Upsert) for event in told) >= stop
