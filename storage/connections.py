@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 
 from storage.bulk import insert
 from storage.clock import now
@@ -27,12 +27,23 @@ class Connection:
     title: str
     config: Mapping[str, Any]
     created_at: datetime
+    account: str | None = None
 
 
 async def connect(
-    tx: Tx, tenant: TenantId, *, owner: str, kind: str, title: str, config: Mapping[str, Any]
+    tx: Tx,
+    tenant: TenantId,
+    *,
+    owner: str,
+    kind: str,
+    title: str,
+    config: Mapping[str, Any],
+    account: str | None = None,
 ) -> tuple[Connection, bool]:
-    """The owner's connection to this source, and whether it is new. The first title stays."""
+    """The owner's connection to this source, and whether it is new. The first title stays.
+
+    ``account`` is the provider's id of whose it is, where the source knows accounts.
+    """
     row = {
         "id": new_id(),
         "tenant_id": tenant,
@@ -40,7 +51,8 @@ async def connect(
         "kind": kind,
         "title": title,
         "config": dict(config),
-        "fingerprint": _fingerprint(config),
+        "account": account,
+        "fingerprint": _fingerprint(config, account),
         "created_at": now(),
     }
     made = await tx.execute(
@@ -73,8 +85,34 @@ async def page(
     return [_connection(row) for row in rows]
 
 
-def _fingerprint(config: Mapping[str, Any]) -> str:
+async def narrow(
+    tx: Tx, tenant: TenantId, connection: Connection, config: Mapping[str, Any]
+) -> Connection | None:
+    """Change what is ingested of it. None if the owner has that as another connection already."""
+    fingerprint = _fingerprint(config, connection.account)
+    there = select(connections.c.id).where(
+        connections.c.tenant_id == tenant,
+        connections.c.owner == connection.owner,
+        connections.c.kind == connection.kind,
+        connections.c.fingerprint == fingerprint,
+        connections.c.id != connection.id,
+    )
+    if (await tx.execute(there)).first() is not None:
+        return None
+    changed = await tx.execute(
+        update(connections)
+        .where(connections.c.tenant_id == tenant, connections.c.id == connection.id)
+        .values(config=dict(config), fingerprint=fingerprint)
+        .returning(connections)
+    )
+    row = changed.one_or_none()
+    return None if row is None else _connection(row)
+
+
+def _fingerprint(config: Mapping[str, Any], account: str | None) -> str:
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    if account is not None:
+        canonical += f"\0{account}"
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -87,4 +125,5 @@ def _connection(row: Row[Any]) -> Connection:
         title=row.title,
         config=row.config,
         created_at=row.created_at,
+        account=row.account,
     )

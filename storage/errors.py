@@ -20,7 +20,9 @@ StorageError
     ├── DataDirectoryForeign
     ├── SchemaOutdated
     ├── ServerMissing
-    └── ModelMissing
+    ├── ModelMissing
+    ├── SecretKeyMissing    credentials are sealed with a key that is not there
+    └── SealBroken          what is sealed was changed, or belongs to something else
 """
 
 
@@ -112,3 +114,14 @@ class ServerMissing(SetupError):
 
 class ModelMissing(SetupError):
     action = "Install Headwater again, with everything that it depends on."
+
+
+class SecretKeyMissing(SetupError):
+    action = (
+        "Set HEADWATER_SECRET_KEYS to the keys that were used so far, the newest first; "
+        "`headwater keys new` makes one for a new installation."
+    )
+
+
+class SealBroken(SetupError):
+    action = "Restore the row from a backup, or disconnect the account and connect it again."

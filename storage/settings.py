@@ -9,8 +9,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from storage.errors import SetupError
+from storage.errors import SecretKeyMissing, SetupError
+from storage.sealed import Keyring
 
+KEY_FILE = ".secret-keys"
 DATABASE_FILE = "headwater.db"
 DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -27,12 +29,27 @@ class StorageSettings(BaseSettings):
     )
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
+    secret_keys: SecretStr | None = None
+    """Keys that credentials are sealed with, by commas: the first one seals, all of them open."""
 
     def sql_url(self) -> str:
         """The database's URL with the driver we use. It bears the password: do not show it."""
         if self.database_url is not None:
             return normalised(self.database_url.get_secret_value())
         return _text(URL.create("sqlite+aiosqlite", database=str(self.data_dir / DATABASE_FILE)))
+
+    def keyring(self) -> Keyring:
+        """The keys that were given; with an embedded database, else those in the data directory.
+
+        Raises ``SecretKeyMissing`` if there are none, or if they are no keys.
+        """
+        if self.secret_keys is not None:
+            return Keyring.parse(self.secret_keys.get_secret_value())
+        if self.database_url is None:
+            return Keyring.kept_in(self.data_dir / KEY_FILE)
+        raise SecretKeyMissing(
+            "HEADWATER_SECRET_KEYS is not set, and the database is shared with other machines."
+        )
 
 
 def normalised(given: str) -> str:

@@ -5,6 +5,7 @@ FTS5 table ``chunks_fts(header, text)`` whose rowid is the chunk's id, kept by t
 PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vectors.
 """
 
+from storage.tables.access import audit, connect_sessions, consents, credentials
 from storage.tables.making import metadata
 from storage.tables.sources import (
     artifacts,
@@ -29,9 +30,13 @@ from storage.tables.work import (
 
 __all__ = [
     "artifacts",
+    "audit",
     "blobs",
     "chunks",
+    "connect_sessions",
     "connections",
+    "consents",
+    "credentials",
     "embeddings",
     "facts",
     "failures",

@@ -39,7 +39,8 @@ connections = Table(
     Column("kind", String(50), nullable=False),
     Column("title", Words, nullable=False),
     Column("config", Json, nullable=False),
-    # the configuration's canonical hash: connecting the same source twice is the same connection
+    Column("account", Text),  # whose it is at the provider, by an id that never changes
+    # canonical hash of configuration and account: the same source twice is the same connection
     Column("fingerprint", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
