@@ -126,6 +126,10 @@ class Vault:
             row = (await tx.execute(select(credentials).where(*self._mine))).one_or_none()
         return None if row is None else self._opened(row)
 
+    async def opened(self) -> None:
+        """Tell the audit that it is used."""
+        await self.tell(AuditAction.OPENED)
+
     async def tell(self, action: AuditAction, detail: str = "") -> None:
         async with self.database.transaction() as tx:
             await audit.record(tx, self.tenant, self.connection, action, self.actor, detail)

@@ -1,0 +1,1 @@
+"""Providers on loopback that behave: stateful, scriptable, for tests and for trying things out."""
