@@ -13,7 +13,7 @@ from storage.clock import now, shared_now
 from storage.database import Tx
 from storage.events import Event, EventKind, RunStatus
 from storage.ids import ArtifactId, Attempt, RunId
-from storage.runs.fence import one_try_less, owned, record, requeue, write
+from storage.runs.fence import lock, one_try_less, owned, record, requeue, write
 from storage.runs.values import Run, Wish, wish_of
 from storage.tables import runs
 from storage.versions import Deployment
@@ -117,8 +117,11 @@ async def adopt(tx: Tx, run_id: RunId, attempt: Attempt, *, worker: str) -> Run:
 async def release(tx: Tx, run_id: RunId, attempt: Attempt, *, tried: bool = True) -> None:
     """Give the run back to the queue, to be claimed at once. Its milestone is recorded before.
 
-    Not ``tried`` is an attempt that nobody could begin: it is not held against the run.
+    Not ``tried`` is an attempt that nobody could begin: it is not held against the run. One that
+    was let go already stays as it is: it is in the queue, or waits, or is paused.
     """
+    if (await lock(tx, run_id, attempt)).worker is None:
+        return
     kept = case((TO_STOP, runs.c.wish), else_=None)
     values: dict[str, Any] = {
         "status": RunStatus.QUEUED,

@@ -66,6 +66,17 @@ async def test_a_run_that_waits_has_nobody_at_it_and_is_nobodys_to_judge(
     assert await claimed(database, "two") == []
 
 
+async def test_who_ran_it_cannot_give_back_what_waits(database: Database, run: Run) -> None:
+    """A worker gives every attempt back when its flow has ended, in case that it could not."""
+    await waits(database, run, left=None)
+
+    async with database.transaction() as tx:
+        await runs.release(tx, run.id, run.attempt)
+
+    assert (await found(database, run.id)).status is RunStatus.WAITING
+    assert await claimed(database, "two") == []
+
+
 async def test_it_is_taken_up_when_its_time_has_come_under_the_same_id(
     database: Database, run: Run
 ) -> None:
