@@ -14,6 +14,7 @@ from api.edge import LOOPBACK
 from api.server import Server, listen
 from api.services import from_settings
 from api.settings import ApiSettings
+from connectors.oauth.settings import OAuthSettings
 from storage.errors import SetupError
 from storage.settings import StorageSettings
 
@@ -31,7 +32,7 @@ def main() -> int:
 
 
 async def _serve(api: ApiSettings, storage: StorageSettings) -> int:
-    async with from_settings(storage) as services:
+    async with from_settings(storage, oauth=OAuthSettings(), api=api) as services:
         app = create_app(lambda: nullcontext(services), hosts=_hosts(api))
         with listen(api.host, api.port) as listener:
             server = Server(app)

@@ -10,7 +10,9 @@ from api.document import describe
 from api.edge import LOOPBACK, Edge
 from api.routes import (
     artifacts,
+    connecting,
     connections,
+    consent,
     console,
     deployment,
     document,
@@ -19,6 +21,7 @@ from api.routes import (
     output,
     runs,
     search,
+    sessions,
     wishes,
     workflows,
 )
@@ -27,6 +30,7 @@ from api.services import Services
 ROOMS = (
     *(connections, runs, wishes, events, artifacts, search),
     *(workflows, output),
+    *(sessions, consent, connecting),
     *(deployment, document, health, console),
 )
 

@@ -91,7 +91,9 @@ def up(
 
 @app.command(epilog=EXIT_CODES)
 def ingest(
-    source: Annotated[str, typer.Argument(help="A folder or git repository on this machine.")],
+    source: Annotated[
+        str, typer.Argument(help="A folder or git repository here, or KIND:WHAT for an account.")
+    ],
     *,
     owner: Annotated[str, typer.Option(help="Whose it is: a name of your choosing.")] = "local",
     detach: Annotated[
@@ -108,6 +110,7 @@ def ingest(
     \b
       headwater ingest .
       headwater ingest ~/notes --owner ada
+      GITHUB_TOKEN=... headwater ingest github:octocat/hello-world
       headwater ingest . --json | jq -c .counts
     """  # noqa: D301
     _do("ingest", source=source, owner=owner, detach=detach, as_json=as_json)
@@ -197,6 +200,44 @@ def search(
 def doctor(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     """Check this installation; say what to do."""
     _do("doctor", as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def connect(
+    kind: Annotated[str | None, typer.Argument(help="Of the source; without, you choose.")] = None,
+    *,
+    owner: Annotated[str, typer.Option(help="Whose it is: a name of your choosing.")] = "local",
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Print a link to a page that connects an account. Needs a running `headwater up`."""
+    _do("connect", what="connect", kind=kind, owner=owner, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def connections(*, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """List what is connected, newest first."""
+    _do("connect", what="list", kind=None, owner="", as_json=as_json)
+
+
+keys = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
+app.add_typer(keys, name="keys", help="The keys that credentials are sealed with.")
+
+
+@keys.command(epilog=EXIT_CODES)
+def new() -> None:
+    """Print a new key, for HEADWATER_SECRET_KEYS."""
+    _do("keys", what="new", as_json=False)
+
+
+@keys.command(epilog=EXIT_CODES)
+def rotate(*, as_json: Json = False, _no_color: NoColor = False) -> None:
+    """Seal every credential again with the first key, while all is running.
+
+    Put the new key in front of the old one in HEADWATER_SECRET_KEYS first, and start every process
+    again with both. The old one can be taken away when none is left on it.
+    """
+    _do("keys", what="rotate", as_json=as_json)
 
 
 deploy = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)

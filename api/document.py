@@ -23,6 +23,7 @@ Document = dict[str, Any]
 EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL)
 OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
+    "begin_connecting": (Code.UNKNOWN_CONNECTOR,),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "follow_output": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "run_workflow": (Code.RUN_FAILED,),

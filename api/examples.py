@@ -13,6 +13,7 @@ CONNECTION = {
     "title": "notes",
     "config": {"path": "/home/ada/notes"},
     "created_at": AT,
+    "credential": None,
 }
 COUNTS = {
     "found": 412,
@@ -180,7 +181,21 @@ DEPLOYMENT = {
     ],
 }
 
+CONNECT_SESSION = {
+    "id": "01936f2e-1111-7d42-9a51-2f6f0c1d5b10",
+    "owner": "ada",
+    "kind": "github",
+    "step": "started",
+    "connection_id": CONNECTION_ID,
+    "run_id": RUN_ID,
+    "expires_at": AT,
+}
+AUDIT = {"action": "refreshed", "actor": f"run:{RUN_ID}", "detail": "", "at": AT}
 ANSWERS: Mapping[str, Any] = {
+    "begin_connecting": {**CONNECT_SESSION, "url": "http://127.0.0.1:8420/connect#0193.c2Vj"},
+    "get_connecting": CONNECT_SESSION,
+    "list_audit": {"items": [AUDIT]},
+    "disconnect": {"deleted": True, "revoked": True},
     "list_connectors": {"items": [CONNECTOR], "next_cursor": None},
     "connect": CONNECTION,
     "list_connections": {"items": [CONNECTION], "next_cursor": None},

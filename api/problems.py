@@ -36,6 +36,7 @@ class Code(StrEnum):
     NOTHING_FAILED = "nothing_failed"
     NOT_DEPLOYED = "not_deployed"
     NO_WORKERS = "no_workers"
+    SOURCE_TROUBLE = "source_trouble"
     INTERNAL = "internal"
     DATABASE_UNAVAILABLE = "database_unavailable"
     STREAM_UNAVAILABLE = "stream_unavailable"
@@ -123,6 +124,7 @@ KINDS: Mapping[Code, Kind] = {
         retryable=True,
         action="Start one with HEADWATER_VERSION set to it, or send `force`.",
     ),
+    Code.SOURCE_TROUBLE: Kind(422, "The source cannot be read as it is"),
     Code.INTERNAL: Kind(
         500,
         "Something went wrong in Headwater",

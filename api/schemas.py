@@ -54,39 +54,6 @@ class Page(View, Generic[T]):
     next_cursor: str | None = None
 
 
-class ConnectorView(View):
-    """A kind of source that can be connected."""
-
-    kind: str
-    title: str
-    description: str
-    config_schema: Json = Field(description="JSON Schema of `config` in POST /v1/connections")
-
-
-class ConnectionRequest(Request):
-    """A source to ingest. The same source connected again by the same owner is the same one."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "local", "config": {"path": "/home/ada/notes"}}]}
-    )
-
-    kind: Name
-    config: Config = Field(description="What the connector's `config_schema` asks for")
-    owner: Name = Field(default="local", description="Whose source it is: a name of your choosing")
-    title: Title | None = None
-
-
-class ConnectionView(View):
-    """An account or place somebody connected. Secrets in its configuration read `***`."""
-
-    id: UUID
-    kind: str
-    owner: str
-    title: str
-    config: Json
-    created_at: datetime
-
-
 class CountsView(View):
     """What a run did: found = processed + unchanged + skipped + failed once it is over."""
 

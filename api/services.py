@@ -11,11 +11,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.doors import Doors
 from api.hub import Hub
 from api.listening import Manner
 from api.outputs import OutputPictures
 from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
+from api.settings import ApiSettings
+from connectors.locksmith import Locksmith
+from connectors.oauth.settings import OAuthSettings
 from storage.database import Database, open_database
 from storage.embedding import StaticEmbedder
 from storage.errors import SetupError
@@ -46,6 +50,7 @@ class Services:
     """The same for the runs' output."""
 
     cursors: Cursors
+    doors: Doors
     redis_traits: Callable[[], Awaitable[Traits]] | None = None
     data_dir: Path | None = None
     """Where the database is, if it is on this machine."""
@@ -65,6 +70,7 @@ async def open_services(
     wakeup: Wakeup,
     searcher: Searcher,
     cursors: Cursors,
+    doors: Doors,
     manner: Manner | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     data_dir: Path | None = None,
@@ -74,8 +80,7 @@ async def open_services(
     pictures = Pictures(database, log, relay)
     hub = Hub(pictures, manner or Manner())
     outputs = Hub(OutputPictures(database, OutputLog(output_log), relay), manner or Manner())
-    readers = [asyncio.create_task(each.run(), name="hub") for each in (hub, outputs)]
-    try:
+    async with _reading(hub, outputs):
         yield Services(
             database=database,
             log=log,
@@ -86,20 +91,31 @@ async def open_services(
             hub=hub,
             outputs=outputs,
             cursors=cursors,
+            doors=doors,
             redis_traits=redis_traits,
             data_dir=data_dir,
         )
+
+
+@asynccontextmanager
+async def _reading(*hubs: Hub) -> AsyncGenerator[None]:
+    """Each of them reads its streams as long as this lasts."""
+    readers = [asyncio.create_task(each.run(), name="hub") for each in hubs]
+    try:
+        yield
     finally:
-        for each, reader in zip((hub, outputs), readers, strict=True):
+        for each, reader in zip(hubs, readers, strict=True):
             each.close("shutdown")
             reader.cancel()
         await asyncio.wait(readers)
-        for each in (hub, outputs):
+        for each in hubs:
             await each.pictures.close()
 
 
 @asynccontextmanager
-async def from_settings(settings: StorageSettings) -> AsyncGenerator[Services]:
+async def from_settings(
+    settings: StorageSettings, *, oauth: OAuthSettings, api: ApiSettings
+) -> AsyncGenerator[Services]:
     """As the environment says. Nothing has to answer yet: ``/readyz`` tells what does not."""
     if settings.redis_url is None:
         raise SetupError(
@@ -116,6 +132,12 @@ async def from_settings(settings: StorageSettings) -> AsyncGenerator[Services]:
             wakeup=RedisWakeup(redis),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(_key(settings.data_dir.expanduser())),
+            doors=Doors(
+                settings,
+                Locksmith.of(oauth),
+                public_url=api.public_url,
+                return_origins=api.return_origins,
+            ),
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
         )

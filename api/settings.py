@@ -14,6 +14,11 @@ class ApiSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8420, ge=0, le=65535)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+$")
+    """Where browsers reach this server; providers send them back there. None: as they came."""
+
+    return_origins: frozenset[str] = frozenset()
+    """Origins, as a JSON list, of the pages that the connect page may lead back to."""
 
     @model_validator(mode="after")
     def _stay_on_this_machine(self) -> Self:

@@ -1,11 +1,12 @@
 """Which kinds of sources there are: ours, and those of installed packages."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from connectors import local
 from connectors.connector import Spec
@@ -40,6 +41,29 @@ def parse(kind: str, config: Mapping[str, object]) -> BaseModel:
     return spec.config.model_validate(config)
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A source as a person types it. ``config`` is None if its kind makes nothing of the rest."""
+
+    spec: Spec
+    config: Mapping[str, object] | None
+
+
+def locate(text: str) -> Located | None:
+    """What ``github:owner/name``, or a whole URL, means. None: nothing to any kind."""
+    kind, colon, rest = text.partition(":")
+    spec = specs().get(kind)
+    if colon and spec is not None:
+        return Located(spec, spec.locate(rest))
+    if not text.startswith(("https://", "http://")):
+        return None
+    for each in specs().values():
+        config = each.locate(text)
+        if config is not None:
+            return Located(each, config)
+    return None
+
+
 def _load(point: EntryPoint) -> Spec:
     try:
         spec = point.load()
@@ -47,4 +71,15 @@ def _load(point: EntryPoint) -> Spec:
         raise KindBroken(point.name, f"it cannot be imported: {error}") from error
     if not isinstance(spec, Spec):
         raise KindBroken(point.name, f"{point.value} is no connectors.connector.Spec")
+    if spec.consent is not None:
+        _begin_with_all(point.name, spec)
     return spec
+
+
+def _begin_with_all(name: str, spec: Spec) -> None:
+    """With a grant alone, before anything is chosen, there is nothing to state yet."""
+    try:
+        spec.config.model_validate({})
+    except ValidationError as error:
+        reason = "it asks for consent, and its configuration may not be empty"
+        raise KindBroken(name, reason) from error

@@ -239,7 +239,7 @@ class KeptAccess:
             return CREDENTIALS.validate_python(plain)
         if self.app is None:
             raise SourceRefused(
-                "The key of the GitHub App is not set",
+                "The key of the GitHub App is not set, or cannot be read",
                 action="Set HEADWATER_GITHUB_APP_ID and HEADWATER_GITHUB_APP_KEY_FILE.",
             )
         return Installation.model_validate({**plain, **dict(self.app)})

@@ -5,10 +5,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from connectors import catalog
 from connectors.connector import Spec
+from connectors.locksmith import Locksmith
+from connectors.oauth.settings import OAuthSettings
 from pipelines import workflow
 from pipelines.context import Clock, Context, SystemClock
 from pipelines.errors import HandedOver
@@ -28,6 +31,7 @@ from storage.ids import Attempt, RunId
 from storage.outputs import OutputLog
 from storage.relay import Relay
 from storage.runs import Run
+from storage.sealed import Keyring
 from storage.settings import StorageSettings
 from storage.streams.connect import open_redis
 from storage.streams.redis import Channel, RedisEventLog
@@ -49,6 +53,10 @@ class Services:
     relay: Relay
     wakeup: Wakeup
     workshop: Workshop
+    locksmith: Locksmith = field(default_factory=Locksmith)
+    keyring: Callable[[], Keyring] = lambda: Keyring({})
+    """The keys to the credentials, looked for when the first account is opened."""
+
     clock: Clock = field(default_factory=SystemClock)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: set[tuple[RunId, Attempt]] = field(default_factory=set[tuple[RunId, Attempt]])
@@ -125,6 +133,8 @@ async def open_services(
             relay=Relay(database, log),
             wakeup=RedisWakeup(redis),
             workshop=await stack.enter_async_context(open_workshop(limits)),
+            locksmith=Locksmith.of(OAuthSettings()),
+            keyring=cache(storage.keyring),
         )
 
 

@@ -56,6 +56,7 @@ class Consent:
     """A way to a provider that came back as it should."""
 
     session: Session
+    kind: str
     provider: str
     connection: ConnectionId | None
     redirect_uri: str
@@ -141,7 +142,14 @@ async def change(tx: Tx, session: SessionId, **values: Any) -> Session:
 
 
 async def ask(
-    tx: Tx, keyring: Keyring, session: Session, *, browser: str, provider: str, redirect_uri: str
+    tx: Tx,
+    keyring: Keyring,
+    session: Session,
+    *,
+    browser: str,
+    kind: str,
+    provider: str,
+    redirect_uri: str,
 ) -> tuple[str, str]:
     """Begin a consent: the state that travels, and the verifier that does not (RFC 7636)."""
     state, verifier = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(2))
@@ -153,6 +161,7 @@ async def ask(
             tenant_id=session.tenant,
             session_id=session.id,
             owner=session.owner,
+            kind=kind,
             provider=provider,
             connection_id=session.connection,
             browser=digest(browser),
@@ -209,6 +218,7 @@ async def redeem(
     verifier = keyring.open(sealed, Belongs(session.tenant, key, FIELD))
     return Consent(
         session=session,
+        kind=row.kind,
         provider=row.provider,
         connection=row.connection_id and ConnectionId(row.connection_id),
         redirect_uri=row.redirect_uri,

@@ -72,6 +72,20 @@ async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connecti
     return None if row is None else _connection(row)
 
 
+async def of_account(
+    tx: Tx, tenant: TenantId, *, owner: str, kind: str, account: str
+) -> Connection | None:
+    """The owner's connection to this account, whatever is ingested of it: the newest."""
+    query = select(connections).where(
+        connections.c.tenant_id == tenant,
+        connections.c.owner == owner,
+        connections.c.kind == kind,
+        connections.c.account == account,
+    )
+    row = (await tx.execute(query.order_by(connections.c.id.desc()).limit(1))).one_or_none()
+    return None if row is None else _connection(row)
+
+
 async def page(
     tx: Tx, tenant: TenantId, *, owner: str | None, after: ConnectionId | None, limit: int
 ) -> list[Connection]:

@@ -5,6 +5,7 @@ writer, and PostgreSQL ends a session that is idle in a transaction. Who refresh
 a short lease, and replaces what is sealed only if it is still the version they refreshed.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -98,12 +99,22 @@ async def forget(tx: Tx, tenant: TenantId, connection: ConnectionId, *, actor: s
     return True
 
 
-async def state(tx: Tx, tenant: TenantId, connection: ConnectionId) -> State | None:
-    """Its kind, and why it is dead if it is: what may be shown."""
+async def states(
+    tx: Tx, tenant: TenantId, connections: Collection[ConnectionId]
+) -> Mapping[ConnectionId, State]:
+    """Of those that have one."""
+    query = select(credentials.c.connection_id, credentials.c.kind, credentials.c.dead).where(
+        credentials.c.tenant_id == tenant, credentials.c.connection_id.in_(connections)
+    )
+    return {row.connection_id: State(row.kind, row.dead) for row in await tx.execute(query)}
+
+
+async def hold(tx: Tx, tenant: TenantId, connection: ConnectionId) -> State | None:
+    """What may be shown of it, and nobody gives another one until the commit."""
     query = select(credentials.c.kind, credentials.c.dead).where(
         credentials.c.tenant_id == tenant, credentials.c.connection_id == connection
     )
-    row = (await tx.execute(query)).one_or_none()
+    row = (await tx.execute(query.with_for_update())).one_or_none()
     return None if row is None else State(row.kind, row.dead)
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from api.app import create_app
+from api.doors import Doors
 from api.listening import Manner
 from api.pagination import Cursors
 from api.server import Server, listen
@@ -21,7 +23,9 @@ from storage.embedding import StaticEmbedder
 from storage.events import Event, EventKind, EventLog
 from storage.ids import LOCAL_TENANT, Attempt, RunId, Seq
 from storage.relay import Relay
+from storage.sealed import new_key
 from storage.search import Searcher
+from storage.settings import StorageSettings
 from storage.streams.memory import MemoryEventLog
 from storage.streams.traits import Traits
 from storage.wakeup import MemoryWakeup
@@ -38,11 +42,17 @@ class Served:
     server: Server
 
 
+def doors() -> Doors:
+    """As on one machine, with a key of the test's own and no app at any provider."""
+    return Doors(StorageSettings(secret_keys=SecretStr(new_key())))
+
+
 def app_over(
     database: Database,
     log: EventLog,
     *,
     manner: Manner | None = None,
+    opening: Doors | None = None,
     output_log: EventLog | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
 ) -> FastAPI:
@@ -54,6 +64,7 @@ def app_over(
             wakeup=MemoryWakeup(),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(KEY),
+            doors=opening or doors(),
             manner=manner,
             redis_traits=redis_traits,
         )
@@ -61,9 +72,11 @@ def app_over(
 
 
 @asynccontextmanager
-async def asking(database: Database, log: EventLog) -> AsyncGenerator[httpx.AsyncClient]:
+async def asking(
+    database: Database, log: EventLog, *, opening: Doors | None = None
+) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the app itself, without a socket: for all that is no stream."""
-    app = app_over(database, log)
+    app = app_over(database, log, opening=opening)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -82,8 +95,16 @@ async def serving(
     port: int = 0,
     output_log: EventLog | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
+    opening: Doors | None = None,
 ) -> AsyncGenerator[Served]:
-    app = app_over(database, log, manner=manner, output_log=output_log, redis_traits=redis_traits)
+    app = app_over(
+        database,
+        log,
+        manner=manner,
+        output_log=output_log,
+        redis_traits=redis_traits,
+        opening=opening,
+    )
     server = Server(app)
     with listen("127.0.0.1", port) as listener:
         # Not ``serve``: the signals of the test process are not the server's.

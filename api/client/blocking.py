@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
 from api.client import calls
 from api.client.calls import Call
 from api.client.errors import ServerAway, Unavailable
@@ -18,8 +19,6 @@ from api.frames import StreamFrame
 from api.rollout import DeploymentView
 from api.schemas import (
     ArtifactView,
-    ConnectionView,
-    ConnectorView,
     HitView,
     Page,
     ReadyView,
@@ -64,8 +63,17 @@ class Client:
         *,
         owner: str = "local",
         title: str | None = None,
+        credential: Mapping[str, Any] | None = None,
     ) -> ConnectionView:
-        return self._do(calls.connect(kind, config, owner=owner, title=title))
+        """``credential`` as in POST /v1/connections: what opens the account, never answered."""
+        call = calls.connect(kind, config, owner=owner, title=title, credential=credential)
+        return self._do(call)
+
+    def begin_connecting(
+        self, *, owner: str = "local", kind: str | None = None
+    ) -> ConnectSessionMade:
+        """A link to the connect page, for one browser of this owner."""
+        return self._do(calls.begin_connecting(owner=owner, kind=kind))
 
     def connections(self, *, owner: str | None = None) -> Iterator[ConnectionView]:
         return self._pages(lambda cursor: calls.connections(cursor, owner=owner))

@@ -8,12 +8,11 @@ from uuid import UUID, uuid4
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
 from api.client.errors import Refusal, Said, refusal
 from api.rollout import DeploymentView
 from api.schemas import (
     ArtifactView,
-    ConnectionView,
-    ConnectorView,
     Hits,
     HitView,
     Page,
@@ -52,15 +51,27 @@ def connectors() -> Call[list[ConnectorView]]:
 
 
 def connect(
-    kind: str, config: Mapping[str, Any], *, owner: str, title: str | None
+    kind: str,
+    config: Mapping[str, Any],
+    *,
+    owner: str,
+    title: str | None,
+    credential: Mapping[str, Any] | None,
 ) -> Call[ConnectionView]:
     body = {"kind": kind, "config": dict(config), "owner": owner, "title": title}
+    if credential is not None:
+        body["credential"] = dict(credential)
     return Call("POST", "/v1/connections", _reader(ConnectionView), body=body, headers=_once())
 
 
 def connections(cursor: str | None, *, owner: str | None) -> Call[Page[ConnectionView]]:
     params = _params(cursor=cursor, owner=owner)
     return Call("GET", "/v1/connections", _reader(Page[ConnectionView]), params)
+
+
+def begin_connecting(**wanted: object) -> Call[ConnectSessionMade]:
+    path = "/v1/connect-sessions"
+    return Call("POST", path, _reader(ConnectSessionMade), body=wanted, headers=_once())
 
 
 def start(connection_id: UUID | str) -> Call[Started]:

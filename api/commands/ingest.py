@@ -4,7 +4,8 @@ import asyncio
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from api.attaching import StackSettings, headwater_version, running
 from api.client import AsyncClient, ServerAway
+from api.commands import sources
 from api.commands.ending import ExitCode, Trouble, messages
 from api.commands.following import conclude, display_for, first, follow
 from api.commands.interrupts import interrupts
@@ -33,13 +35,24 @@ class Order:
     """What to ingest, and how to tell about it."""
 
     source: str  # as it was typed
-    path: Path
+    kind: str
+    config: Mapping[str, object]
+    credential: Mapping[str, str] | None = field(default=None, repr=False)
     owner: str
     as_json: bool
 
 
 def run(*, source: str, owner: str, detach: bool, as_json: bool) -> int:
-    order = Order(source=source, path=folder(source), owner=owner, as_json=as_json)
+    named = sources.named(source)
+    kind, config, credential = named or ("local", {"path": str(folder(source))}, None)
+    order = Order(
+        source=source,
+        kind=kind,
+        config=config,
+        credential=credential,
+        owner=owner,
+        as_json=as_json,
+    )
     settings = StackSettings()
     if detach:
         return asyncio.run(_detach(order, settings))
@@ -151,5 +164,7 @@ async def _keep(stack: Stack, display: Display) -> None:
 
 
 async def _request(client: AsyncClient, order: Order) -> UUID:
-    connection = await client.connect("local", {"path": str(order.path)}, owner=order.owner)
+    connection = await client.connect(
+        order.kind, order.config, owner=order.owner, credential=order.credential
+    )
     return (await client.start(connection.id)).run.id

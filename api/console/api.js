@@ -8,7 +8,7 @@ export class Problem extends Error {
   }
 }
 
-async function ask(path, options = {}) {
+export async function ask(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { headers: { accept: "application/json", ...options.headers }, ...options });
@@ -20,7 +20,7 @@ async function ask(path, options = {}) {
   return body;
 }
 
-const post = (path, body) => ask(path, {
+export const post = (path, body) => ask(path, {
   method: "POST",
   headers: { accept: "application/json", "content-type": "application/json" },
   body: JSON.stringify(body ?? {}),
@@ -32,6 +32,8 @@ const query = (values) => new URLSearchParams(
 
 export const api = {
   connect: (kind, config) => post("v1/connections", { kind, config }),
+  connecting: (wanted) => post("v1/connect-sessions", wanted),
+  connection: (id) => ask(`v1/connections/${id}`),
   start: (connection) => post(`v1/connections/${connection}/runs`),
   runs: () => ask("v1/runs?limit=20"),
   run: (id) => ask(`v1/runs/${id}`),

@@ -69,10 +69,20 @@ function starter() {
     }
   }
 
+  const account = h("button", { type: "button" }, "Connect an account");
+  account.addEventListener("click", async () => {
+    try {
+      location.href = (await api.connecting({ owner: "local" })).url;
+    } catch (error) {
+      problem.replaceChildren(h("strong", {}, error.message), error.action ? ` ${error.action}` : "");
+      problem.hidden = false;
+    }
+  });
+
   return h("section.sheet.hero", { "aria-labelledby": "start" },
     h("h1", { id: "start" }, "What should be ingested?"),
     h("p.quiet", { id: "path-help" },
       "A git repository or a folder on this machine. It is only read, never changed; what is indexed stays here."),
     h("form.starter", { onsubmit: submit }, h("label.unseen", { for: "path" }, "Path"), path, button),
-    problem);
+    problem, h("p", {}, account));
 }

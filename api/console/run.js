@@ -86,6 +86,16 @@ function layout(id) {
   };
 }
 
+/** The way to consent again: the run goes on by itself then. */
+function reconnect(id) {
+  const button = h("button.primary", { type: "button" }, "Connect it again");
+  button.addEventListener("click", async () => {
+    const { owner } = await api.connection(id);
+    location.href = (await api.connecting({ owner, connection_id: id })).url;
+  });
+  return button;
+}
+
 function drawHead(state, { title, status, activity, reasonBox, leaveNote }) {
   say(title, state.title ?? "Run");
   say(status, WISHED[state.wish] ?? STATUS[state.status] ?? state.status);
@@ -96,7 +106,8 @@ function drawHead(state, { title, status, activity, reasonBox, leaveNote }) {
   reasonBox.hidden = !told;
   if (told) {
     const until = told.until ? ` Until ${new Date(told.until).toLocaleTimeString()}.` : "";
-    reasonBox.replaceChildren(h("strong", {}, told.message + until), told.action ? h("p", {}, told.action) : null);
+    reasonBox.replaceChildren(...[h("strong", {}, told.message + until), told.action ? h("p", {}, told.action) : null,
+      told.code === "reauthorization" ? reconnect(state.connection_id) : null].filter(Boolean));
     reasonBox.dataset.status = state.status;
   }
   const tries = state.attempt > 1 ? ` This is attempt ${state.attempt}: each goes on from the last checkpoint.` : "";

@@ -1,22 +1,36 @@
 """What can be connected, and what is."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
+from api.accounts import (
+    AuditPage,
+    AuditView,
+    ConnectionRequest,
+    ConnectionView,
+    ConnectorView,
+    CredentialView,
+    Disconnected,
+)
+from api.disconnecting import as_credential, disconnect
 from api.handlers import invalid_config
 from api.once import Answer, Key, once
 from api.pagination import Limit, PageCursor, cut
 from api.problems import Code, Problem
-from api.schemas import NO_NUL, ConnectionRequest, ConnectionView, ConnectorView, Page
+from api.schemas import NO_NUL, Page
 from api.services import Handed, Tenant
+from api.waking import tell_woken, wake
 from connectors import catalog
-from storage import connections, tenants
+from connectors.access import Credential
+from storage import audit, connections, credentials, tenants
 from storage.connections import Connection
+from storage.credentials import State
 from storage.database import Tx
-from storage.ids import ConnectionId, TenantId
+from storage.ids import ConnectionId, RunId, TenantId
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 MASK = "***"
@@ -31,6 +45,7 @@ async def kinds() -> Page[ConnectorView]:
                 title=spec.title,
                 description=spec.description,
                 config_schema=spec.config.model_json_schema(),
+                credentials=sorted(spec.credentials),
             )
             for spec in catalog.specs().values()
         ]
@@ -47,8 +62,12 @@ async def kinds() -> Page[ConnectorView]:
 async def connect(
     wanted: ConnectionRequest, services: Handed, tenant: Tenant, request: Request, key: Key = None
 ) -> Response:
-    """Connecting the same source again answers 200 with the connection that is there."""
-    config = _checked(wanted)
+    """Connecting the same source again answers 200 with the connection that is there.
+
+    A ``credential`` replaces the one there was, and runs that waited for it go on.
+    """
+    config, given = _checked(wanted), _credential(wanted)
+    woken: list[RunId] = []
 
     async def work(tx: Tx) -> Answer:
         await tenants.ensure_local(tx)
@@ -60,10 +79,16 @@ async def connect(
             title=wanted.title or _title(wanted.kind, config),
             config=config,
         )
+        if given is not None:
+            await services.doors.give(tx, tenant, connection.id, given, actor="api")
+            woken.extend(await wake(tx, connection.id))
         headers = {"Location": f"/v1/connections/{connection.id}"}
-        return Answer(201 if created else 200, headers, shown(connection).model_dump(mode="json"))
+        view = (await _shown(tx, tenant, [connection]))[0]
+        return Answer(201 if created else 200, headers, view.model_dump(mode="json"))
 
-    return await once(services.database, tenant, request, key=key, body=wanted, work=work)
+    answer = await once(services.database, tenant, request, key=key, body=wanted, work=work)
+    await tell_woken(services, woken)
+    return answer
 
 
 @router.get("/connections", operation_id="list_connections", summary="What is connected")
@@ -84,14 +109,39 @@ async def page(
             after=None if after is None else ConnectionId(after),
             limit=limit + 1,
         )
-    some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
-    return Page(items=[shown(row) for row in some], next_cursor=next_cursor)
+        some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+        items = await _shown(tx, tenant, some)
+    return Page(items=items, next_cursor=next_cursor)
 
 
 @router.get("/connections/{connection_id}", operation_id="get_connection", summary="A connection")
 async def one(connection_id: UUID, services: Handed, tenant: Tenant) -> ConnectionView:
     async with services.database.reading() as tx:
-        return shown(await found(tx, tenant, connection_id))
+        return (await _shown(tx, tenant, [await found(tx, tenant, connection_id)]))[0]
+
+
+@router.get(
+    "/connections/{connection_id}/audit",
+    operation_id="list_audit",
+    summary="What was done with a connection's credential",
+)
+async def told(connection_id: UUID, services: Handed, tenant: Tenant) -> AuditPage:
+    """The newest 200, in order. They outlive the connection."""
+    async with services.database.reading() as tx:
+        entries = await audit.of_connection(tx, tenant, ConnectionId(connection_id))
+    return AuditPage(items=[AuditView.model_validate(each) for each in entries])
+
+
+@router.delete(
+    "/connections/{connection_id}/credential",
+    operation_id="disconnect",
+    summary="Give access back: revoke the grant at its provider and delete the credential",
+)
+async def give_back(connection_id: UUID, services: Handed, tenant: Tenant) -> Disconnected:
+    """What was ingested stays. Doing it again changes nothing."""
+    async with services.database.reading() as tx:
+        connection = await found(tx, tenant, connection_id)
+    return await disconnect(services, connection)
 
 
 async def found(tx: Tx, tenant: TenantId, connection_id: UUID) -> Connection:
@@ -101,7 +151,12 @@ async def found(tx: Tx, tenant: TenantId, connection_id: UUID) -> Connection:
     return connection
 
 
-def shown(connection: Connection) -> ConnectionView:
+async def _shown(tx: Tx, tenant: TenantId, some: Sequence[Connection]) -> list[ConnectionView]:
+    states = await credentials.states(tx, tenant, [each.id for each in some])
+    return [shown(each, states.get(each.id)) for each in some]
+
+
+def shown(connection: Connection, state: State | None = None) -> ConnectionView:
     spec = catalog.specs().get(connection.kind)
     secrets = frozenset[str]() if spec is None else spec.secrets
     config = {name: MASK if name in secrets else value for name, value in connection.config.items()}
@@ -112,6 +167,7 @@ def shown(connection: Connection) -> ConnectionView:
         title=connection.title,
         config=config,
         created_at=connection.created_at,
+        credential=None if state is None else CredentialView(kind=state.kind, needs=state.dead),
     )
 
 
@@ -123,6 +179,17 @@ def _checked(wanted: ConnectionRequest) -> dict[str, Any]:
         return catalog.parse(wanted.kind, wanted.config).model_dump(mode="json")
     except ValidationError as error:
         raise invalid_config(error) from None
+
+
+def _credential(wanted: ConnectionRequest) -> Credential | None:
+    if wanted.credential is None:
+        return None
+    taken = catalog.specs()[wanted.kind].credentials
+    if wanted.credential.kind not in taken:
+        takes = ", ".join(sorted(taken))
+        detail = f"{wanted.kind} takes no {wanted.credential.kind}, but: {takes}."
+        raise Problem(Code.INVALID_CONFIG, detail)
+    return as_credential(wanted.credential)
 
 
 def _title(kind: str, config: dict[str, Any]) -> str:

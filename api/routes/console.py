@@ -15,6 +15,11 @@ async def page(request: Request) -> Response:
     return await _file("index.html", request)
 
 
+@router.api_route("/connect", methods=["GET", "HEAD"])
+async def connect(request: Request) -> Response:
+    return await _file("connect.html", request)
+
+
 @router.api_route("/console/{path:path}", methods=["GET", "HEAD"])
 async def inside(path: str, request: Request) -> Response:
     return await _file(path, request)

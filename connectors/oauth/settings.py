@@ -71,8 +71,14 @@ class OAuthSettings(BaseSettings):
         )
 
     def app(self) -> App | None:
-        """The operator's GitHub App; None if there is none. Raises ``OSError`` for its key."""
+        """The operator's GitHub App; None if there is none, or its key cannot be read.
+
+        Nothing else stops for it: whoever opens an installation is told.
+        """
         if self.github_app_id is None or self.github_app_key_file is None:
             return None
-        key = self.github_app_key_file.read_text()
+        try:
+            key = self.github_app_key_file.read_text()
+        except OSError:
+            return None
         return App(app_id=self.github_app_id, private_key=SecretStr(key))

@@ -2,28 +2,26 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
-from connectors.access import Anonymous, Given
-from connectors.errors import ConnectorError, KindUnknown, SourceInvalid
+from connectors.errors import ConnectorError
 from pipelines.errors import HandedOver, MustWait, PipelineError, StageFailed
 from pipelines.flows.crawl import finish_crawl
-from pipelines.flows.ingestion import Backlog, Ingestion, finish_stage, start_stage
+from pipelines.flows.ingestion import Ingestion, finish_stage, start_stage
+from pipelines.flows.opening import look_again, open_source
 from pipelines.flows.retrying import partitions_of
 from pipelines.flows.steps import Plain, Steps
 from pipelines.journal import Step
 from pipelines.progress import StageKey
 from pipelines.runtime import Work
 from pipelines.stages import READER
-from storage import artifacts, crashpoints, partitions, runs
-from storage.errors import AttemptFenced, RunEnded
-from storage.events import EventKind, RunStatus
+from storage import crashpoints, partitions, runs
+from storage.errors import AttemptFenced, RunEnded, SetupError
+from storage.events import EventKind, RunStatus, WaitingReason
 
 LANES = 2  # one batch is computed while another is committed
 LAST_WORDS_SECONDS = 5.0
@@ -43,7 +41,7 @@ async def perform(work: Work, steps: Callable[[Ingestion], Steps] = Plain) -> Ou
     """Do all that is left to do of the run, and say how it ended. Only bugs are raised."""
 
     async def ingest() -> Outcome:
-        async with _open(work) as ingestion:
+        async with open_source(work) as ingestion:
             await _begin(ingestion)
             await _work(ingestion, steps(ingestion))
             return await _succeed(ingestion)
@@ -66,30 +64,12 @@ async def conclude(work: Work, doing: Callable[[], Awaitable[Outcome]]) -> Outco
         async with asyncio.timeout(LAST_WORDS_SECONDS):
             await asyncio.shield(_hand_over(work))
         raise
-    except ConnectorError as error:
+    except (ConnectorError, SetupError) as error:
         return await _fail(work, _code(error), str(error), error.action)
     except StageFailed as error:
         log.exception("attempt.failed")
         told = error.explanation
         return await _fail(work, told.failure, told.detail, told.action)
-
-
-@asynccontextmanager
-async def _open(work: Work) -> AsyncGenerator[Ingestion]:
-    kind = work.connection.kind
-    spec = work.services.specs.get(kind)
-    if spec is None:
-        raise KindUnknown(kind, known=sorted(work.services.specs))
-    try:
-        config = spec.config.model_validate(work.connection.config)
-    except ValidationError as error:
-        action = "Connect the source again."
-        raise SourceInvalid("Its configuration is not valid any more.", action=action) from error
-    async with work.database.reading() as tx:
-        waiting = await artifacts.backlog(tx, work.connection.id)
-        work.progress.searchable = await artifacts.searchable(tx, work.connection.id)
-    async with spec.open(config, Given(Anonymous())) as connector:
-        yield Ingestion(work, spec, connector, Backlog(waiting))
 
 
 async def _begin(ingestion: Ingestion) -> None:
@@ -220,7 +200,10 @@ async def _hand_over(work: Work) -> Outcome:
 
 async def _let_wait(work: Work, wait: MustWait) -> Outcome:
     async def write(step: Step) -> None:
-        await runs.park(step.tx, work.run.id, work.run.attempt, until=wait.until)
+        until = wait.until
+        if wait.reason is WaitingReason.REAUTHORIZATION:
+            until = await look_again(step.tx, work) or until
+        await runs.park(step.tx, work.run.id, work.run.attempt, until=until)
         reason = {
             "code": wait.reason,
             "message": str(wait),

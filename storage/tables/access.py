@@ -77,6 +77,7 @@ consents = Table(
     of_tenant(),
     Column("session_id", Uuid, nullable=False),
     Column("owner", String(200), nullable=False),
+    Column("kind", String(50), nullable=False),  # of the source it was begun for
     Column("provider", String(50), nullable=False),
     Column("connection_id", Uuid),  # the one that is consented to again
     Column("browser", String(64), nullable=False),

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,14 +15,16 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def running_stack(data_dir: Path) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
+def running_stack(
+    data_dir: Path, *, environment: Mapping[str, str] | None = None
+) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
     """The address of a stack that answers requests, and the process that holds it."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (data_dir.parent / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "up", "--port", str(port)],
-            env={**os.environ, "HEADWATER_DATA_DIR": str(data_dir)},
+            env={**os.environ, **(environment or {}), "HEADWATER_DATA_DIR": str(data_dir)},
             stdout=log,
             stderr=log,
         )

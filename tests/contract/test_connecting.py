@@ -31,7 +31,13 @@ async def session(database: Database, tenant: TenantId) -> Session:
 async def ask(database: Database, session: Session, browser: str = BROWSER) -> tuple[str, str]:
     async with database.transaction() as tx:
         return await connecting.ask(
-            tx, KEYRING, session, browser=browser, provider="github", redirect_uri=REDIRECT
+            tx,
+            KEYRING,
+            session,
+            browser=browser,
+            kind="github",
+            provider="github",
+            redirect_uri=REDIRECT,
         )
 
 

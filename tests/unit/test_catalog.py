@@ -7,10 +7,14 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import catalog
+from connectors.access import Consent
 from connectors.errors import KindBroken, KindUnknown
 from connectors.local import CONNECTOR
 
 IMPOSTOR = replace(CONNECTOR, title="Another one")
+
+
+ASKS_TOO_MUCH = replace(CONNECTOR, kind="other", consent=Consent("github", ()))
 
 
 def point(value: str) -> EntryPoint:
@@ -39,6 +43,11 @@ def test_package_that_cannot_be_used_is_named(value: str) -> None:
 def test_package_cannot_take_the_name_of_a_kind() -> None:
     with pytest.raises(KindBroken, match="local is there already"):
         catalog.collect([point("tests.unit.test_catalog:IMPOSTOR")])
+
+
+def test_package_that_asks_for_consent_before_one_can_choose_is_named() -> None:
+    with pytest.raises(KindBroken, match="may not be empty"):
+        catalog.collect([point("tests.unit.test_catalog:ASKS_TOO_MUCH")])
 
 
 def test_unknown_kind_is_told_with_those_that_exist() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.schemas import ConnectionView, Hits, ReadyView, ReceiptView, RunView, Started
+from api.accounts import ConnectionView
+from api.schemas import Hits, ReadyView, ReceiptView, RunView, Started
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 

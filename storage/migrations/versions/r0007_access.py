@@ -121,6 +121,7 @@ def _consents() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=50), nullable=False),
         sa.Column("provider", sa.String(length=50), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=True),
         sa.Column("browser", sa.String(length=64), nullable=False),

@@ -6,10 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage import workers
+from storage import connections, credentials, workers
+from storage.credentials import Vault
 from storage.database import Database
 from storage.events import EventKind
-from storage.ids import new_id
+from storage.ids import LOCAL_TENANT, new_id
+from storage.sealed import Keyring
 from tests.acceptance.headwater import Ended, Machine
 from tests.asked import failed, found
 from tests.serving import Served, Story
@@ -23,9 +25,9 @@ class Terminal:
     def __init__(self, home: Path, served: Served) -> None:
         self._machine, self._url = Machine(home), served.url
 
-    async def run(self, *arguments: object) -> Ended:
+    async def run(self, *arguments: object, **environment: str) -> Ended:
         given = [str(each) for each in arguments]
-        return await self._machine.run(*given, HEADWATER_API_URL=self._url)
+        return await self._machine.run(*given, HEADWATER_API_URL=self._url, **environment)
 
 
 @pytest.fixture
@@ -127,3 +129,49 @@ async def test_a_version_is_activated_ramped_and_shown(
     assert (refused.code, forced.code) == (1, 0)
     assert "1.6.0" in refused.err
     assert json.loads(forced.out)["active"] == "1.6.0"
+
+
+async def test_connect_prints_a_link_that_is_good_once(
+    terminal: Terminal, client: httpx.AsyncClient
+) -> None:
+    ended = await terminal.run("connect", "local", "--owner", "ada")
+
+    link = ended.out.strip()
+    session, _, secret = link.partition("#")[2].partition(".")
+    entered = await client.post(f"/connect/api/{session}/enter", json={"secret": secret})
+    assert ended.code == 0
+    assert entered.is_success
+    assert (await client.get("/connect")).is_success
+
+
+async def test_connections_lists_what_is_connected(terminal: Terminal, story: Story) -> None:
+    ended = await terminal.run("connections")
+
+    assert ended.code == 0
+    assert "local  ada  Notes" in ended.out
+
+
+async def test_keys_are_rotated_while_all_runs(
+    terminal: Terminal, database: Database, database_url: str, story: Story
+) -> None:
+    first, second = [(await terminal.run("keys", "new")).out.strip() for _ in range(2)]
+    keyring = Keyring.parse(first)
+    async with database.transaction() as tx:
+        [connection] = await connections.page(tx, LOCAL_TENANT, owner=None, after=None, limit=1)
+        await credentials.give(
+            tx, keyring, LOCAL_TENANT, connection.id, kind="token", secret=b"x", actor="test"
+        )
+
+    ended = await terminal.run(
+        "keys",
+        "rotate",
+        "--json",
+        HEADWATER_DATABASE_URL=database_url,
+        HEADWATER_SECRET_KEYS=f"{second},{first}",
+    )
+
+    assert ended.code == 0, ended.err
+    rotated = json.loads(ended.out)
+    assert rotated == {"key": Keyring.parse(second).sealing, "resealed": 1, "left": 0}
+    vault = Vault(database, Keyring.parse(second), LOCAL_TENANT, connection.id, "test")
+    assert await vault.load() is not None

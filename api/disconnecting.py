@@ -1,0 +1,66 @@
+"""Giving access to an account back."""
+
+import structlog
+from pydantic import SecretStr
+
+from api.accounts import (
+    CredentialRequest,
+    Disconnected,
+    InstallationRequest,
+    PasswordRequest,
+    TokenRequest,
+)
+from api.doors import spec_of
+from api.services import Services
+from connectors.access import Credential, CredentialKind, Installation, Password, Token
+from connectors.errors import ConnectorError
+from connectors.keeping import KeptGrant
+from storage import credentials
+from storage.audit import AuditAction
+from storage.connections import Connection
+from storage.credentials import Vault
+
+log = structlog.get_logger()
+
+
+async def disconnect(services: Services, connection: Connection) -> Disconnected:
+    """Revoke the grant at its provider and delete the credential, also if the provider is away.
+
+    What opens an account is deleted in any case: a provider that does not answer is no reason to
+    keep it. The owner can revoke the grant there.
+    """
+    keyring = services.doors.keyring
+    vault = Vault(services.database, keyring, connection.tenant, connection.id, actor="api")
+    revoked = await _revoke(services, vault, connection)
+    async with services.database.transaction() as tx:
+        deleted = await credentials.forget(tx, connection.tenant, connection.id, actor="api")
+    return Disconnected(deleted=deleted, revoked=revoked)
+
+
+def as_credential(given: CredentialRequest) -> Credential:
+    """What came over the wire, as connectors know it. The key of an App is put in when opened."""
+    match given:
+        case TokenRequest():
+            return Token(token=given.token)
+        case PasswordRequest():
+            return Password(user=given.user, password=given.password)
+        case InstallationRequest():
+            return Installation(
+                app_id="", installation_id=given.installation_id, private_key=SecretStr("")
+            )
+
+
+async def _revoke(services: Services, vault: Vault, connection: Connection) -> bool:
+    try:
+        kept = await vault.load()
+        client = services.doors.locksmith.client(spec_of(connection.kind))
+        if kept is None or kept.kind != CredentialKind.OAUTH or client is None:
+            return False
+        grant = KeptGrant.model_validate_json(kept.secret)
+        revoked = await client.revoke(grant.access_token, grant.refresh_token)
+    except ConnectorError as error:
+        log.warning("grant.not_revoked", connection=str(connection.id), detail=str(error))
+        return False
+    if revoked:
+        await vault.tell(AuditAction.REVOKED)
+    return revoked
