@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from pipelines.ledger import Ledger
+from pipelines.vital import Vital
 from pipelines.workshop import Workshop
 from storage.ids import Attempt, RunId, TenantId
 
@@ -81,4 +82,5 @@ class Context:
     workshop: Workshop
     teller: Teller = field(default_factory=Silence)
     clock: Clock = field(default_factory=SystemClock)
+    vital: Vital = field(default_factory=Vital)
     jitter: Callable[[], float] = random.random  # noqa: S311  # spreads retries, guards nothing

@@ -1,8 +1,8 @@
 """Brings runs and processes together: claims what waits, places it, and runs what is placed here.
 
 A run is claimed only while Prefect answers and a slot is free, so what nobody can start stays
-queued. All that is held is renewed by its own task; what is held and neither placed nor running is
-given back.
+queued. All that is held is renewed by the heart (see ``heartbeat``); what is held and neither
+placed nor running is given back.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from datetime import timedelta
 import structlog
 
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
+from pipelines.heartbeat import Heart
+from pipelines.monitor import Monitor
 from pipelines.runtime import Services
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
@@ -24,6 +26,7 @@ from storage.runs import Run
 PICK_UP = timedelta(seconds=30)  # how long what was placed may wait for a worker with a free slot
 SWEEP_SECONDS = 30.0
 MOST_TRIES = 50
+MOST_DEATHS = 10  # in a row, at no artifact that could be left out
 
 log = structlog.get_logger()
 
@@ -39,18 +42,30 @@ class Dispatcher:
     )
     _placed: dict[Held, float] = field(default_factory=dict[Held, float])
     _nudge: asyncio.Event = field(default_factory=asyncio.Event)
-    _renewed: float = float("-inf")
+    _heart: Heart = field(init=False)
+
+    def __post_init__(self) -> None:
+        services = self.services
+        self._heart = Heart(
+            settings=services.settings,
+            database=services.database,
+            vitals=services.vitals,
+            draining=services.draining.is_set,
+            fenced=self._stop,
+        )
 
     async def serve(self) -> None:
         """Work until ``services.draining``, then until what runs here has come to a boundary."""
+        self._heart.start()
         beside = [
             asyncio.create_task(work(), name=work.__name__.strip("_"))
-            for work in (self._renew, self._listen, self._sweep)
+            for work in (self._tend, self._listen, self._sweep, Monitor(self.services).watch)
         ]
         drained = asyncio.create_task(self._wake_to_drain())
         try:
             while not self._draining:
                 _insist_on(beside)
+                self._heart.insist()
                 self._nudge.clear()
                 await self._guarded(self._dispatch)
                 await self._nap()
@@ -59,6 +74,13 @@ class Dispatcher:
             for each in (*beside, drained):
                 each.cancel()
             await asyncio.gather(*beside, drained, return_exceptions=True)
+            await self._heart.stop()
+
+    def _stop(self, held: Held) -> None:
+        """The run is another's now: whatever this attempt would write is refused."""
+        if task := self._running.get(held):
+            log.warning("dispatch.fenced", run=str(held[0]), attempt=held[1])
+            task.cancel()
 
     @property
     def _draining(self) -> bool:
@@ -82,11 +104,16 @@ class Dispatcher:
                 self._start(placed)
 
     async def _heed(self) -> None:
-        """Stop what its user wishes to stop: it hands over, and ``runs.honour`` does the rest."""
+        """Stop what shall stop: it hands over, and ``runs.honour`` or the next claim does the rest.
+
+        That is what its user or a monitor wishes for, and what is another version's now.
+        """
         async with self.services.database.reading() as tx:
             mine = await runs.held(tx, worker=self.services.settings.name)
+            misplaced = await runs.misplaced(tx, mine, version=self.services.settings.version)
+        wished = {(each.run, each.attempt) for each in mine if each.wish}
         self.services.stopping.clear()
-        self.services.stopping.update((each.run, each.attempt) for each in mine if each.wish)
+        self.services.stopping.update(wished, misplaced)
 
     async def _claim(self) -> bool:
         """Take runs for the free slots, unless we could not even hold on to what we have.
@@ -95,11 +122,18 @@ class Dispatcher:
         """
         settings, now = self.services.settings, asyncio.get_running_loop().time()
         free = self._free - len(self._placed)
-        if free <= 0 or now - self._renewed > settings.renew_seconds * 2:
+        if free <= 0 or not self._heart.strong:
             return False
         async with self.services.database.transaction() as tx:
             self.services.unpublished.update(await runs.honour(tx))
-            claimed = await runs.claim(tx, worker=settings.name, lease=settings.lease, limit=free)
+            claimed = await runs.claim(
+                tx,
+                worker=settings.name,
+                lease=settings.lease,
+                limit=free,
+                version=settings.version,
+                take_over=self._heart.steady,
+            )
             for run in claimed:
                 self._placed[run.id, run.attempt] = now
                 crashpoints.reached("dispatch.claiming")
@@ -111,7 +145,7 @@ class Dispatcher:
         return bool(claimed)
 
     async def _place(self, run: Run) -> None:
-        if run.tries > MOST_TRIES:
+        if run.tries > MOST_TRIES or (run.deaths >= MOST_DEATHS and not run.in_hand):
             await self._give_up(run)
             return
         name = f"{run.title or run.workflow} · attempt {run.attempt}"
@@ -148,9 +182,12 @@ class Dispatcher:
                 await runs.release(tx, *held, tried=tried)
 
     async def _give_up(self, run: Run) -> None:
+        message = f"{run.tries - 1} attempts did not come to an end."
+        if run.tries <= MOST_TRIES:
+            message = f"{run.deaths} processes in a row ended in the middle of it."
         reason = {
             "code": "attempts_exhausted",
-            "message": f"{run.tries - 1} attempts did not come to an end.",
+            "message": message,
             "action": "Look at the worker's log for what ended them, then start again.",
             "until": None,
         }
@@ -165,25 +202,21 @@ class Dispatcher:
             await runs.record(tx, run.id, failed)
         self.services.unpublished.add(run.id)
 
-    async def _renew(self) -> None:
-        """Hold on to what is ours; let go of what is not, and of what nobody picked up."""
-        settings = self.services.settings
+    async def _tend(self) -> None:
+        """Let go of what is not ours, and of what nobody picked up; carry over what was left."""
         while True:
-            await self._guarded(self._renew_once)
-            await asyncio.sleep(settings.renew_seconds)
+            await self._guarded(self._tend_once)
+            await asyncio.sleep(self.services.settings.renew_seconds)
 
-    async def _renew_once(self) -> None:
-        settings, loop = self.services.settings, asyncio.get_running_loop()
-        begun = loop.time()
-        async with self.services.database.transaction() as tx:
-            mine = await runs.beat(tx, worker=settings.name, lease=settings.lease, beats={})
-            crashpoints.reached("lease.renewing")
-        self._renewed = begun
+    async def _tend_once(self) -> None:
+        now = asyncio.get_running_loop().time()
+        async with self.services.database.reading() as tx:
+            mine = await runs.held(tx, worker=self.services.settings.name)
         ours = [(each.run, each.attempt) for each in mine]
         for held in ours:
             if held in self._running:
                 continue
-            if begun - self._placed.get(held, float("-inf")) > PICK_UP.total_seconds():
+            if now - self._placed.get(held, float("-inf")) > PICK_UP.total_seconds():
                 log.warning("dispatch.not_picked_up", run=str(held[0]), attempt=held[1])
                 await self._give_back(held, tried=False)
         for held in [held for held in self._placed if held not in ours]:
@@ -193,6 +226,8 @@ class Dispatcher:
             self.services.unpublished.discard(run)
 
     async def _listen(self) -> None:
+        await self._heart.begun.wait()
+        self._nudge.set()
         while True:
             await self.services.wakeup.wait(30)
             self._nudge.set()

@@ -13,6 +13,7 @@ import structlog
 
 from pipelines.context import Clock
 from pipelines.reporter import Reporter
+from pipelines.vital import Vital
 from storage import crashpoints, runs
 from storage.counts import Counts
 from storage.database import Database, Tx
@@ -61,6 +62,8 @@ class Journal:
     counts: Counts
     queryable: bool
     """Something of this run can be searched, and it was told."""
+
+    vital: Vital = field(default_factory=Vital)
 
     _one_at_a_time: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
@@ -117,6 +120,7 @@ class Journal:
                 if kind in STATUS_AFTER:
                     told |= {"status": STATUS_AFTER[kind], "reason": event.patch.get("reason")}
         crashpoints.reached("journal.committed")
+        self.vital.advance()
         self.counts = counts
         self.queryable |= any(kind is EventKind.QUERYABLE for kind, _, _ in step.news)
         self.reporter.progress.committed(counts, tidied=step.tidied, now=self.clock.monotonic())
@@ -158,7 +162,9 @@ async def _unbroken(work: Coroutine[Any, Any, R]) -> R:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait({task})
+        if not task.cancelled() and task.exception():  # nobody else will look at it
+            log.info("journal.broken_off", reason=str(task.exception()))
         raise
 
 

@@ -20,6 +20,7 @@ from pipelines.ledger import MemoryLedger
 from pipelines.progress import NoStages, Progress
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
+from pipelines.vital import Vital
 from pipelines.workflow import Workflow
 from pipelines.workshop import Limits, Workshop, open_workshop
 from storage import connections, crashpoints, milestones, runs, schema
@@ -62,6 +63,11 @@ class Services:
     stopping: set[tuple[RunId, Attempt]] = field(default_factory=set[tuple[RunId, Attempt]])
     """Attempts here whose user wishes the run to stop: they end at their next boundary."""
 
+    vitals: dict[tuple[RunId, Attempt], Vital] = field(
+        default_factory=dict[tuple[RunId, Attempt], Vital]
+    )
+    """How the attempts here get on, from their adoption to their end: the heart beats for them."""
+
     unpublished: set[RunId] = field(default_factory=set[RunId])
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
 
@@ -95,6 +101,7 @@ class Work:
     def moved(self, activity: str | None = None) -> None:
         if activity is not None:
             self.progress.activity = activity
+        self.context.vital.advance()
         self.journal.reporter.moved()
 
     @property
@@ -168,11 +175,13 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
         state = run.newest(await _folded(tx, run_id))
     crashpoints.reached("attempt.adopted")
     work = _work(services, run, connection or None, state)
+    services.vitals[run.id, run.attempt] = work.context.vital
     reporter = work.journal.reporter
     reporting = asyncio.create_task(reporter.report(), name=f"report-{run_id}")
     try:
         yield work
     finally:
+        del services.vitals[run.id, run.attempt]
         reporting.cancel()
         await asyncio.gather(reporting, return_exceptions=True)
         if not await reporter.finish():
@@ -181,6 +190,7 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
 
 def _work(services: Services, run: Run, connection: Connection | None, state: State) -> Work:
     kind = Progress if run.workflow == workflow.INGEST else NoStages
+    vital = Vital()
     reporter = Reporter(
         run=run.id,
         attempt=run.attempt,
@@ -198,6 +208,7 @@ def _work(services: Services, run: Run, connection: Connection | None, state: St
         clock=services.clock,
         counts=run.counts,
         queryable=run.first_queryable_at is not None,
+        vital=vital,
     )
     context = Context(
         run=run.id,
@@ -207,6 +218,7 @@ def _work(services: Services, run: Run, connection: Connection | None, state: St
         workshop=services.workshop,
         teller=reporter,
         clock=services.clock,
+        vital=vital,
     )
     return Work(
         run=run,

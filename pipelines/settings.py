@@ -3,6 +3,7 @@
 import os
 import socket
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -15,11 +16,18 @@ def _name() -> str:
 
 class PipelineSettings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="HEADWATER_WORKER_", frozen=True, env_ignore_empty=True
+        env_prefix="HEADWATER_WORKER_", frozen=True, env_ignore_empty=True, populate_by_name=True
     )
 
     name: str = Field(default_factory=_name, max_length=200)
     """Who holds a run's lease. Two workers must not share it."""
+
+    version: str = Field(
+        default_factory=lambda: version("headwater"),
+        max_length=100,
+        validation_alias="HEADWATER_VERSION",
+    )
+    """Which release it is: a deployment gives the runs to one (``headwater deploy``)."""
 
     slots: int = Field(default=4, ge=1)
     """Runs at once."""

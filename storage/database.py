@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -74,6 +74,9 @@ async def open_database(url: str) -> AsyncGenerator["Database"]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     dialect: Dialect
+    url: str = field(repr=False)
+    """It bears the password: do not show it."""
+
     place: str
     writer: AsyncEngine
     reader: AsyncEngine
@@ -91,6 +94,12 @@ class Database:
         """A transaction that sees one instant and cannot write."""
         async with _connected(self.reader, self.place) as connection, connection.begin():
             yield connection
+
+    @asynccontextmanager
+    async def again(self) -> AsyncGenerator["Database"]:
+        """The same database with connections of its own, for another thread's loop."""
+        async with open_database(self.url) as database:
+            yield database
 
     async def close(self) -> None:
         await self.writer.dispose()
@@ -150,7 +159,12 @@ def _sqlite(url: URL) -> Database:
         event.listen(engine.sync_engine, "connect", partial(_prepare, pragmas))
         event.listen(engine.sync_engine, "begin", partial(_begin, begin))
     return Database(
-        dialect="sqlite", place=_place(url), writer=writer, reader=reader, threads=threads
+        dialect="sqlite",
+        url=_whole(url),
+        place=_place(url),
+        writer=writer,
+        reader=reader,
+        threads=threads,
     )
 
 
@@ -190,6 +204,7 @@ def _postgresql(url: URL) -> Database:
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(
         dialect="postgresql",
+        url=_whole(url),
         place=_place(url),
         writer=engine,
         reader=reader,
@@ -234,6 +249,10 @@ def _says_not_now(error: BaseException) -> bool:
     if code is not None:
         return code & 0xFF in SQLITE_CODES
     return str(getattr(error, "sqlstate", None) or "").startswith(POSTGRESQL_STATES)
+
+
+def _whole(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 def _place(url: URL) -> str:

@@ -12,6 +12,7 @@ from connectors.errors import ConnectorError
 from pipelines.errors import HandedOver, MustWait, PipelineError, StageFailed
 from pipelines.flows.crawl import finish_crawl
 from pipelines.flows.ingestion import Ingestion, finish_stage, start_stage
+from pipelines.flows.isolation import is_suspect, isolate, put_down, take_in_hand
 from pipelines.flows.opening import look_again, open_source
 from pipelines.flows.retrying import partitions_of
 from pipelines.flows.steps import Plain, Steps
@@ -19,11 +20,11 @@ from pipelines.journal import Step
 from pipelines.progress import StageKey
 from pipelines.runtime import Work
 from pipelines.stages import READER
+from pipelines.vital import SOURCE_PATIENCE
 from storage import crashpoints, partitions, runs
 from storage.errors import AttemptFenced, RunEnded, SetupError
 from storage.events import EventKind, RunStatus, WaitingReason
 
-LANES = 2  # one batch is computed while another is committed
 LAST_WORDS_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -97,7 +98,8 @@ async def _begin(ingestion: Ingestion) -> None:
 
 async def _work(ingestion: Ingestion, steps: Steps) -> None:
     crashpoints.reached("attempt.begun")
-    keys, to_tidy = await partitions_of(ingestion)
+    with ingestion.work.context.vital.holding(SOURCE_PATIENCE):
+        keys, to_tidy = await partitions_of(ingestion)
     ingestion.work.progress.partitions = len(to_tidy)
 
     async def crawl() -> None:
@@ -111,7 +113,8 @@ async def _work(ingestion: Ingestion, steps: Steps) -> None:
             ingestion.must_wait(wait, reading=False)
             ingestion.crawled()
 
-    await _together(crawl(), *(_read(ingestion, steps) for _ in range(LANES)))
+    await isolate(ingestion, steps)
+    await _together(crawl(), *(_read(ingestion, steps) for _ in range(ingestion.lanes)))
     ingestion.go_on()
     await _change_stage(ingestion, finished=StageKey.READ, started=StageKey.TIDY)
     for partition in to_tidy:
@@ -120,10 +123,14 @@ async def _work(ingestion: Ingestion, steps: Steps) -> None:
 
 async def _read(ingestion: Ingestion, steps: Steps) -> None:
     while (number := await ingestion.take()) is not None:
+        if is_suspect(ingestion):
+            await take_in_hand(ingestion, ingestion.batches[number])
         try:
             await steps.batch(number)
         except MustWait as wait:
             ingestion.must_wait(wait, reading=True)
+        if is_suspect(ingestion):
+            await put_down(ingestion)
 
 
 async def _change_stage(ingestion: Ingestion, *, finished: StageKey, started: StageKey) -> None:

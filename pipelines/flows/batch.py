@@ -123,6 +123,8 @@ async def _digest_all(
                 return Made(row, error)
             except MustWait as wait:  # the others are finished: they may have cost something
                 return wait
+            finally:
+                context.vital.advance()
 
     ends = await asyncio.gather(*(one(row) for row in rows))
     made = [each for each in ends if isinstance(each, Made)]

@@ -19,6 +19,7 @@ from pipelines.flows.staging import store
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.progress import StageKey
+from pipelines.vital import SOURCE_PATIENCE
 from storage import crashpoints, partitions
 from storage.events import EventKind
 
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 
 
 @component(Traced(), Boundary(), Retry(on=(SourceUnavailable,), attempts=5))
-async def crawl(_: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
+async def crawl(context: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
     """Read a partition from its saved cursor to its end. Doing it again goes on where it was."""
     work = ingestion.work
     known = await work.look(lambda tx: partitions.load(tx, work.connection.id))
@@ -36,11 +37,12 @@ async def crawl(_: Context, ingestion: Ingestion, partition: PartitionKey) -> No
     if saved is not None and saved.done:
         return
     cursor = _parsed(ingestion, saved.cursor if saved else None)
-    try:
-        await Crawl(ingestion, partition).read(cursor)
-    except CursorExpired:
-        log.info("crawl.cursor_expired", partition=partition)
-        await Crawl(ingestion, partition).read(None)
+    with context.vital.holding(SOURCE_PATIENCE):
+        try:
+            await Crawl(ingestion, partition).read(cursor)
+        except CursorExpired:
+            log.info("crawl.cursor_expired", partition=partition)
+            await Crawl(ingestion, partition).read(None)
 
 
 async def finish_crawl(ingestion: Ingestion) -> None:
@@ -64,8 +66,10 @@ class Crawl:
         """Read on from the cursor. What is not wanted is as if it had not been said."""
         page, most = Page(), FIRST_PAGE
         events = self.ingestion.connector.read(self.partition, cursor)
+        vital = self.ingestion.work.context.vital
         async with aclosing(cast("_Closable", events)):
             async for event in events:
+                vital.advance()
                 if not wanted(event):
                     continue
                 await self._note(event)

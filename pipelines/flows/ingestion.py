@@ -19,6 +19,7 @@ from storage.failures import Failure
 from storage.ids import ArtifactId
 
 FIRST_BATCH = 10  # small, so that something can be searched soon
+LANES = 2  # what is in hand is half computed, half committed; together it is one batch
 MUCH = 2_000  # staged and not processed: the crawl pauses, or a fast source would fill the disk
 
 
@@ -35,6 +36,7 @@ class Ingestion:
     settled: set[ExternalId] = field(default_factory=set[ExternalId])
     """Whom this attempt has found to be as before: their rows do not tell."""
 
+    lanes: int = LANES
     held_back: int = 0
     wait: MustWait | None = None
     """What a part of it must wait for: the others come to their next boundary, and then it does."""
@@ -68,16 +70,20 @@ class Ingestion:
                 last, news = self._crawled, self.backlog.news
                 rows = await self._next()
                 if rows:
-                    self._taken += 1
-                    self.batches[self._taken] = rows
-                    return self._taken
+                    return self.reserve(rows)
                 if last:
                     return None
                 await news.wait()
         return None
 
+    def reserve(self, rows: Sequence[Staged]) -> int:
+        """Keep these for one lane. Answers the number of their batch."""
+        self._taken += 1
+        self.batches[self._taken] = rows
+        return self._taken
+
     async def _next(self) -> Sequence[Staged]:
-        batch = self.work.services.settings.batch
+        batch = max(1, self.work.services.settings.batch // self.lanes)
         in_hand: set[ArtifactId] = {row.id for rows in self.batches.values() for row in rows}
         limit = batch if self._taken else min(batch, FIRST_BATCH)
         run = self.work.run.id if self.work.run.only_failed else None

@@ -17,6 +17,7 @@ from connectors.keeping import KeptAccess
 from connectors.locksmith import needs_credential
 from pipelines.errors import MustWait
 from pipelines.flows.ingestion import Backlog, Ingestion
+from pipelines.flows.isolation import is_suspect
 from pipelines.runtime import Work
 from storage import artifacts, credentials
 from storage.clock import shared_now
@@ -46,7 +47,10 @@ async def open_source(work: Work) -> AsyncGenerator[Ingestion]:
         work.progress.searchable = await artifacts.searchable(tx, work.connection.id)
     access = _access(work, spec)
     async with spec.open(config, access) as connector:
-        yield Ingestion(work, spec, Asking(connector, access), Backlog(waiting))
+        ingestion = Ingestion(work, spec, Asking(connector, access), Backlog(waiting))
+        if is_suspect(ingestion):
+            ingestion.lanes = 1  # so that what kills is not lost among what does not
+        yield ingestion
 
 
 async def look_again(tx: Tx, work: Work) -> datetime | None:

@@ -13,6 +13,7 @@ from pipelines.context import Context
 from pipelines.flows.ingestion import Ingestion
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
+from pipelines.vital import SOURCE_PATIENCE
 from storage import artifacts, crashpoints
 from storage.artifacts import ArtifactStatus, Known
 from storage.counts import Counts
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 
 @component(Traced(), Boundary(), Retry(on=(SourceUnavailable,), attempts=5))
-async def tidy(_: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
+async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
     """Delete what a complete census of the partition does not name.
 
     A large loss looks like a disk that is not mounted or a permission that was taken: more than
@@ -33,7 +34,8 @@ async def tidy(_: Context, ingestion: Ingestion, partition: PartitionKey) -> Non
     work = ingestion.work
     work.go_on()
     work.moved("Looking for what is gone from the source")
-    seen = await _census(ingestion, partition)
+    with context.vital.holding(SOURCE_PATIENCE):
+        seen = await _census(ingestion, partition)
     gone = [] if seen is None else await _absent(ingestion, partition, seen)
     crashpoints.reached("tidy.listed")
     allowed = max(FEW, SHARE * (len(seen or ()) + len(gone)))
@@ -63,6 +65,7 @@ async def _census(ingestion: Ingestion, partition: PartitionKey) -> frozenset[st
     events = ingestion.connector.census(partition)
     async with aclosing(cast(Any, events)):
         async for event in events:
+            ingestion.work.context.vital.advance()
             if isinstance(event, CensusComplete):
                 complete = True
             else:

@@ -14,6 +14,7 @@ from storage.artifacts.reading import (
     page,
     queue,
     searchable,
+    staged,
 )
 from storage.artifacts.values import (
     ArtifactRow,
@@ -47,5 +48,6 @@ __all__ = [
     "searchable",
     "skip",
     "stage",
+    "staged",
     "touch",
 ]

@@ -67,6 +67,12 @@ async def queue(
     return [_staged(row) for row in rows][:limit]
 
 
+async def staged(tx: Tx, connection_id: ConnectionId, ids: Collection[ArtifactId]) -> list[Staged]:
+    """Those of them that still wait to be processed."""
+    query = _STAGED.where(_waiting(connection_id), artifacts.c.id.in_(ids))
+    return [_staged(row) for row in await tx.execute(query.order_by(artifacts.c.id))]
+
+
 async def backlog(tx: Tx, connection_id: ConnectionId) -> int:
     return await _count(tx, _waiting(connection_id))
 

@@ -9,7 +9,6 @@ from storage.runs.asking import ask, find, get, page, request
 from storage.runs.fence import lock, record, save
 from storage.runs.leases import (
     Beat,
-    Held,
     adopt,
     beat,
     claim,
@@ -17,9 +16,11 @@ from storage.runs.leases import (
     hold,
     release,
     take_in_hand,
+    taken,
 )
 from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
-from storage.runs.values import Run, Wish
+from storage.runs.routing import misplaced
+from storage.runs.values import Held, Run, Wish
 from storage.runs.waits import park, wake
 from storage.runs.wishes import CANCELLED, PAUSED, cancel, honour, pause, resume, retry, wished
 
@@ -42,6 +43,7 @@ __all__ = [
     "hold",
     "honour",
     "lock",
+    "misplaced",
     "page",
     "park",
     "pause",
@@ -56,6 +58,7 @@ __all__ = [
     "save",
     "stall",
     "take_in_hand",
+    "taken",
     "wake",
     "wished",
 ]

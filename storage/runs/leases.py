@@ -6,17 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, case, false, or_, select, update
 
-from storage import versions
 from storage.clock import now, shared_now
 from storage.database import Tx
 from storage.events import Event, EventKind, RunStatus
 from storage.ids import ArtifactId, Attempt, RunId
 from storage.runs.fence import lock, one_try_less, owned, record, requeue, write
-from storage.runs.values import Run, Wish, wish_of
+from storage.runs.routing import takes
+from storage.runs.values import Held, Run, Wish, wish_of
 from storage.tables import runs
-from storage.versions import Deployment
 
 HOLD_SECONDS = 120
 """How long a step may take without progress, unless its attempt says otherwise."""
@@ -36,13 +35,8 @@ class Beat:
 
     lag_ms: int
     progress: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    run: RunId
-    attempt: Attempt
-    wish: Wish | None
+    hold_seconds: int = HOLD_SECONDS
+    """How long what is done now may take without progress."""
 
 
 async def claim(
@@ -62,7 +56,7 @@ async def claim(
     database everybody is late, and nobody is dead. Without a ``version``, any run may be taken.
     """
     moment = await shared_now(tx)
-    routed = true() if version is None else _routed(version, await versions.load(tx))
+    routed = await takes(tx, version)
     due = and_(PARKED, runs.c.waits_until <= moment)
     late = runs.c.lease_until < moment if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
@@ -88,19 +82,36 @@ async def claim(
 async def beat(
     tx: Tx, *, worker: str, lease: timedelta, beats: Mapping[tuple[RunId, Attempt], Beat]
 ) -> list[Held]:
-    """Hold on to all that the worker holds. What is not in the answer is not its any more."""
+    """Hold on to all that the worker holds. What is not in the answer is not its any more.
+
+    A run in the middle of a commit is left for the next beat: nobody can take it meanwhile, and the
+    others must not wait for it.
+    """
     moment = await shared_now(tx)
+    free = select(runs.c.id).where(_held_by(worker)).with_for_update(skip_locked=True)
     renewed = await tx.execute(
         update(runs)
-        .where(_held_by(worker))
+        .where(runs.c.id.in_([row.id for row in await tx.execute(free)]))
         .values(lease_until=moment + lease, beat_at=moment)
         .returning(runs.c.id, runs.c.attempt, runs.c.wish)
     )
-    mine = [_held(*row) for row in renewed]
-    for each in mine:
+    for each in [_held(*row) for row in renewed]:
         if each_beat := beats.get((each.run, each.attempt)):
             await _feel(tx, each, each_beat, moment)
-    return mine
+    return await held(tx, worker=worker)
+
+
+async def taken(tx: Tx, given: Collection[tuple[RunId, Attempt]]) -> list[tuple[RunId, Attempt]]:
+    """Those of the attempts that must stop: another one is at the run, or it was told to let go.
+
+    One that ended, waits or handed over by itself is none of them.
+    """
+    if not given:
+        return []
+    query = select(runs.c.id, runs.c.attempt, REVOKED.label("revoked"))
+    found = await tx.execute(query.where(runs.c.id.in_([run for run, _ in given])))
+    ours = {(row.id, row.attempt) for row in found if not row.revoked}
+    return [each for each in given if each not in ours]
 
 
 async def held(tx: Tx, *, worker: str) -> list[Held]:
@@ -157,19 +168,6 @@ async def take_in_hand(
     await write(tx, run_id, attempt, values)
 
 
-def _routed(version: str, deployment: Deployment | None) -> ColumnElement[bool]:
-    """What ``versions.route`` says, as a condition."""
-    if deployment is None:
-        return true()
-    ramp, active = deployment.ramp, deployment.active == version
-    if ramp is None:
-        return true() if active else false()
-    ramped = func.coalesce(runs.c.bucket, versions.BUCKETS) < ramp.percent
-    if ramp.version == version:
-        return true() if active else ramped
-    return ~ramped if active else false()
-
-
 async def _take(tx: Tx, row: Row[Any], taken: Mapping[str, Any]) -> Run:
     values = {**taken, "attempt": row.attempt + 1, "tries": row.tries + 1}
     if row.worker is not None:
@@ -183,12 +181,19 @@ async def _take(tx: Tx, row: Row[Any], taken: Mapping[str, Any]) -> Run:
     if row.worker is None:
         return run
     # Told in the new attempt's name, so that the stream, too, refuses the lost one from here on.
-    words = "A worker stopped answering; another one goes on from the last checkpoint"
+    what = "got nowhere" if row.lease_until is None else "stopped answering"
+    words = f"A worker {what}; another one goes on from the last checkpoint"
     lost = Event(
         kind=EventKind.ATTEMPT_LOST,
         at=now(),
         attempt=run.attempt,
-        data={"lost": row.attempt, "worker": row.worker, "deaths": run.deaths},
+        data={
+            "lost": row.attempt,
+            "worker": row.worker,
+            "deaths": run.deaths,
+            "reason": "stalled" if row.lease_until is None else "silent",
+            "action": "Nothing to do: what was committed is kept.",
+        },
         patch={"activity": words, "rate": None, "eta": None},
     )
     number = await record(tx, run.id, lost)
@@ -209,6 +214,7 @@ async def _feel(tx: Tx, one: Held, how: Beat, moment: datetime) -> None:
         .values(
             lag_ms=how.lag_ms,
             progress=how.progress,
+            hold_seconds=how.hold_seconds,
             progressed_at=case((moved, moment), else_=runs.c.progressed_at),
             stalled_at=case((moved, None), else_=runs.c.stalled_at),
         )

@@ -78,6 +78,15 @@ class Run:
         return {**folded, **self.moved, "counts": self.counts.to_json()}
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run in a worker's hands, and what is wished of it."""
+
+    run: RunId
+    attempt: Attempt
+    wish: Wish | None
+
+
 def run_of(row: Row[Any]) -> Run:
     return Run(
         id=RunId(row.id),

@@ -1,5 +1,6 @@
 """A lease is kept by beating, lost by silence, and tells those who watch how its attempt fares."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -317,3 +318,52 @@ async def test_beats_are_for_those_who_are_held(database: Database, run: Run) ->
 
     async with database.transaction() as tx:
         assert await runs.beat(tx, worker="one", lease=MINUTE, beats=beats) == []
+
+
+async def test_an_attempt_must_stop_when_another_one_is_at_its_run(
+    database: Database, run: Run
+) -> None:
+    await lost(database, "two")
+
+    async with database.reading() as tx:
+        taken = await runs.taken(tx, [(run.id, FIRST), (run.id, Attempt(2))])
+
+    assert taken == [(run.id, FIRST)]
+
+
+async def test_an_attempt_must_stop_when_its_lease_is_revoked(database: Database, run: Run) -> None:
+    async with database.transaction() as tx:
+        await runs.revoke(tx, (await runs.pulses(tx))[0])
+        taken = await runs.taken(tx, [(run.id, FIRST)])
+
+    assert taken == [(run.id, FIRST)]
+
+
+@pytest.mark.parametrize("kind", [EventKind.SUCCEEDED, EventKind.PAUSED])
+async def test_an_attempt_that_ended_by_itself_is_not_stopped(
+    database: Database, run: Run, kind: EventKind
+) -> None:
+    await recorded(database, run.id, event(kind))
+
+    async with database.reading() as tx:
+        assert await runs.taken(tx, [(run.id, FIRST)]) == []
+
+
+async def test_a_beat_says_how_long_a_step_may_take(database: Database, run: Run) -> None:
+    beat = Beat(lag_ms=1, progress="a", hold_seconds=900)
+    async with database.transaction() as tx:
+        await runs.beat(tx, worker="one", lease=MINUTE, beats={(run.id, run.attempt): beat})
+
+    assert (await pulse(database)).hold_seconds == 900
+
+
+async def test_a_beat_waits_for_no_commit(database: Database, run: Run) -> None:
+    """Elsewhere than in SQLite, which has one writer whoever it is."""
+    if database.dialect == "sqlite":
+        held = await beaten(database, run, "a")
+    else:
+        async with database.transaction() as tx:
+            await runs.lock(tx, run.id, FIRST)
+            held = await asyncio.wait_for(beaten(database, run, "a"), 5)
+
+    assert held == [Held(run.id, FIRST, None)]

@@ -12,7 +12,7 @@ from storage.errors import NotDeployed
 from storage.ids import RunId
 from storage.tables import runs as runs_table
 from storage.versions import Deployment, Ramp, Role
-from storage.workers import register
+from storage.workers import beat, register
 from tests.asked import OVER, claimed, connected, requested
 
 RUNS = 40
@@ -36,9 +36,17 @@ async def fleets(database: Database) -> Mapping[str, tuple[Role, int, int, int]]
         }
 
 
-async def joined(database: Database, version: str) -> None:
+async def joined(database: Database, *with_versions: str) -> None:
     async with database.transaction() as tx:
-        await register(tx, name=f"w{version}", version=version, host="h", pid=1, slots=4)
+        for each in with_versions:
+            await register(tx, name=f"w{each}", version=each, host="h", pid=1, slots=4)
+
+
+async def misplaced(database: Database, worker: str, version: str) -> set[RunId]:
+    """What a worker of this version should hand over."""
+    async with database.reading() as tx:
+        held = await runs.held(tx, worker=worker)
+        return {run for run, _ in await runs.misplaced(tx, held, version=version)}
 
 
 @pytest.fixture
@@ -77,6 +85,7 @@ async def test_a_worker_without_a_version_takes_anything(
 async def test_only_the_active_version_gets_runs(
     database: Database, queued: dict[RunId, int]
 ) -> None:
+    await joined(database, "1", "2")
     await activated(database, "1")
     await activated(database, "2")
 
@@ -88,6 +97,7 @@ async def test_only_the_active_version_gets_runs(
 async def test_a_ramp_gets_its_share_and_the_active_version_the_rest(
     database: Database, queued: dict[RunId, int]
 ) -> None:
+    await joined(database, "1", "2")
     await activated(database, "1")
     deployment = await ramped(database, "2", 30)
 
@@ -102,6 +112,7 @@ async def test_a_ramp_gets_its_share_and_the_active_version_the_rest(
 async def test_what_a_release_before_wrote_is_never_ramped(
     database: Database, queued: dict[RunId, int]
 ) -> None:
+    await joined(database, "1", "2")
     async with database.transaction() as tx:
         await tx.execute(runs_table.update().values(bucket=None))
     await activated(database, "1")
@@ -116,6 +127,7 @@ async def test_what_a_release_before_wrote_is_never_ramped(
 async def test_a_lost_run_follows_the_deployment(
     database: Database, connection: Connection
 ) -> None:
+    await joined(database, "1", "2")
     await requested(database, connection)
     await claimed(database, "one", OVER, version="1")
     await activated(database, "2")
@@ -210,3 +222,39 @@ async def test_what_waits_is_counted_where_it_will_go(
         "1": (Role.ACTIVE, 0, 0, RUNS - share),
         "2": (Role.RAMPING, 0, 0, share),
     }
+
+
+async def test_a_version_that_nobody_works_for_strands_nothing(
+    database: Database, queued: dict[RunId, int]
+) -> None:
+    await joined(database, "1")
+    await activated(database, "2")
+
+    before = await taken(database, "1")
+    await joined(database, "2")
+
+    assert before == set(queued)
+    assert len(await misplaced(database, "w", "1")) == 4  # as many as there is room for
+    assert await misplaced(database, "w", "2") == set()
+
+
+async def test_nothing_is_handed_over_to_a_version_without_a_worker(
+    database: Database, connection: Connection
+) -> None:
+    await requested(database, connection)
+    await joined(database, "1")
+    (run,) = await claimed(database, "w1", version="1")
+    await activated(database, "2")
+    alone = await misplaced(database, "w1", "1")
+    async with database.transaction() as tx:
+        await register(tx, name="w2", version="2", host="h", pid=1, slots=1)
+        await beat(tx, "w2", draining=True, held=0)
+    draining = await misplaced(database, "w1", "1")
+    async with database.transaction() as tx:
+        await beat(tx, "w2", draining=False, held=1)
+    full = await misplaced(database, "w1", "1")
+    async with database.transaction() as tx:
+        await beat(tx, "w2", draining=False, held=0)
+
+    assert (alone, draining, full) == (set(), set(), set())
+    assert await misplaced(database, "w1", "1") == {run.id}
