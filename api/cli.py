@@ -244,7 +244,7 @@ deploy = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=N
 app.add_typer(
     deploy,
     name="deploy",
-    help="Say which version of the workers gets the runs. Not in effect yet: see docs/cli.md.",
+    help="Say which version of the workers gets the runs.",
 )
 
 

@@ -62,11 +62,14 @@ def judge(pulse: Pulse, moment: datetime) -> Verdict:
     blocked = timedelta(milliseconds=pulse.lag_ms or 0) > LATE
     if still <= patience:
         return Verdict.WELL
+    # Counted from where it was told: after an hour's sleep of the machine everything stood still.
+    told = moment - (pulse.stalled_at or moment)
     if blocked:
-        return Verdict.TAKEN if still > max(patience, BLOCKED) else Verdict.BUSY
-    if still > patience + TAKEN:
+        over = told > TAKEN and still > max(patience, BLOCKED)
+        return Verdict.TAKEN if over else Verdict.BUSY
+    if told > TAKEN:
         return Verdict.TAKEN
-    return Verdict.ASKED if still > patience + ASKED else Verdict.STALLED
+    return Verdict.ASKED if told > ASKED else Verdict.STALLED
 
 
 @dataclass(slots=True)

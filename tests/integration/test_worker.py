@@ -10,12 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage import embedded, runs
+from storage import embedded, runs, versions
 from storage.database import Database
 from storage.events import EventKind, RunStatus, State
 from storage.ids import LOCAL_TENANT, RunId
 from storage.streams.connect import open_redis
 from storage.streams.redis import RedisEventLog
+from storage.versions import Role
 from tests.prefect_fixtures import free_port, prefect_server
 from tests.waiting import wait_until
 from tests.working import Worker, ask_for, finished, kinds, look, processed, working
@@ -149,6 +150,33 @@ async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
     assert run.counts.found == run.counts.processed == FILES
     assert await look(site.database, run_id) == run
     assert await kinds(site.database, run_id) == story
+
+
+@postgresql
+async def test_a_run_goes_over_to_the_version_that_is_activated(site: Site) -> None:
+    run_id = await ask_for(site.database, site.source(MANY))
+    async with site.database.transaction() as tx:
+        await versions.activate(tx, "1")
+    with (
+        site.worker("old", HEADWATER_VERSION="1"),
+        site.worker("new", HEADWATER_VERSION="2") as new,
+    ):
+        await wait_until(partial(new.says, "worker.ready"), within_seconds=90)
+        await processed(site.database, run_id, 100)
+        before = await look(site.database, run_id)
+        async with site.database.transaction() as tx:
+            await versions.activate(tx, "2")
+        run = await finished(site.database, run_id)
+        async with site.database.reading() as tx:
+            fleets = {each.version: each for each in await versions.fleets(tx)}
+
+    story = await kinds(site.database, run_id)
+    assert (before.version, run.version, run.attempt) == ("1", "2", 2)
+    assert run.counts.found == run.counts.processed == MANY
+    assert EventKind.ATTEMPT_HANDED_OVER in story
+    assert EventKind.ATTEMPT_LOST not in story
+    assert (fleets["1"].role, fleets["1"].workers) == (Role.DRAINED, 1)
+    assert (fleets["2"].role, fleets["2"].workers) == (Role.ACTIVE, 1)
 
 
 @sqlite

@@ -24,8 +24,9 @@ def pulse(
     patience: timedelta = 2 * MINUTE,
     status: RunStatus = RunStatus.RUNNING,
     revoked: bool = False,
+    told: timedelta | None = None,
 ) -> Pulse:
-    """Somebody whose last beat, and whose last progress, are so long ago."""
+    """Somebody whose last beat and progress are so long ago; and the last word of a standstill."""
     return Pulse(
         run=RunId(UUID(int=1)),
         tenant=LOCAL_TENANT,
@@ -40,7 +41,7 @@ def pulse(
         progress="7",
         progressed_at=NOW - still,
         hold_seconds=round(patience.total_seconds()),
-        stalled_at=None,
+        stalled_at=None if told is None else NOW - told,
         deaths=0,
         revoked=revoked,
     )
@@ -68,24 +69,23 @@ def test_a_loop_that_is_blocked_for_ten_minutes_is_busy_and_not_restarted() -> N
     for minutes in range(3, 11):
         span = minutes * MINUTE
 
-        assert judge(pulse(still=span, lag=span), NOW) is Verdict.BUSY
+        assert judge(pulse(still=span, lag=span, told=span), NOW) is Verdict.BUSY
 
 
 def test_a_loop_that_never_comes_back_is_left_behind() -> None:
     for_ever = BLOCKED + SECOND
 
-    assert judge(pulse(still=for_ever, lag=for_ever), NOW) is Verdict.TAKEN
+    assert judge(pulse(still=for_ever, lag=for_ever, told=HOUR), NOW) is Verdict.TAKEN
 
 
 def test_a_wedge_is_told_then_asked_then_taken() -> None:
-    verdicts = [judge(pulse(still=s * SECOND), NOW) for s in range(100, 200, 5)]
+    verdicts = [judge(pulse(still=HOUR, told=s * SECOND), NOW) for s in range(0, 100, 5)]
 
-    assert list(dict.fromkeys(verdicts)) == [
-        Verdict.WELL,
-        Verdict.STALLED,
-        Verdict.ASKED,
-        Verdict.TAKEN,
-    ]
+    assert list(dict.fromkeys(verdicts)) == [Verdict.STALLED, Verdict.ASKED, Verdict.TAKEN]
+
+
+def test_who_was_asleep_for_an_hour_is_told_before_anything_else() -> None:
+    assert judge(pulse(still=HOUR), NOW) is Verdict.STALLED
 
 
 @pytest.mark.parametrize("patience", [15 * MINUTE, HOUR])
