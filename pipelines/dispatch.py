@@ -133,6 +133,7 @@ class Dispatcher:
                 limit=free,
                 version=settings.version,
                 take_over=self._heart.steady,
+                from_itself=False,
             )
             for run in claimed:
                 self._placed[run.id, run.attempt] = now
@@ -163,14 +164,15 @@ class Dispatcher:
 
     async def _perform(self, placed: Placed) -> None:
         held = placed.run, placed.attempt
+        ended = "stopped"
         try:
             ended = await self.orchestrator.perform(placed)
-            log.info("dispatch.ended", run=str(placed.run), attempt=placed.attempt, state=ended)
         except AWAY as error:  # the run itself is over or not begun: only Prefect did not hear it
             log.warning("dispatch.untold", run=str(placed.run), reason=str(error))
         except Exception as error:  # noqa: BLE001  # the edge of a run: the others go on
             _tell_broken(placed, error)
         finally:
+            log.info("dispatch.ended", run=str(placed.run), attempt=placed.attempt, state=ended)
             await self._give_back(held)  # if the attempt itself could not
             del self._running[held]
             self._nudge.set()

@@ -98,7 +98,7 @@ class Heart:
     @property
     def strong(self) -> bool:
         """Whether we could hold on to what we took now."""
-        return time.monotonic() - self._beaten <= self.settings.renew_seconds * 2
+        return time.monotonic() - self._beaten <= self.settings.lease_seconds / 2
 
     @property
     def steady(self) -> bool:
@@ -160,7 +160,7 @@ class Heart:
         )
 
     def _felt(self, begun: float, main: asyncio.AbstractEventLoop) -> None:
-        if begun - self._beaten > self.settings.lease_seconds / 2:
+        if begun - self._beaten > self.settings.lease_seconds:
             self._steady = begun
         self._beaten = begun
         main.call_soon_threadsafe(self.begun.set)

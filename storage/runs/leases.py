@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, false, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, false, or_, select, true, update
 
 from storage.clock import now, shared_now
 from storage.database import Tx
@@ -47,18 +47,21 @@ async def claim(
     limit: int,
     version: str | None = None,
     take_over: bool = True,
+    from_itself: bool = True,
 ) -> list[Run]:
     """Take what waits for a worker, and what a worker has let go without a word: oldest first.
 
     What waited for something else is taken when its moment has come (see ``waits.park``).
 
     ``take_over`` is for workers that could themselves renew a lease lately: after an outage of the
-    database everybody is late, and nobody is dead. Without a ``version``, any run may be taken.
+    database everybody is late, and nobody is dead. A worker that is late and alive takes nothing
+    ``from_itself``: its next beat holds it. Without a ``version``, any run may be taken.
     """
     moment = await shared_now(tx)
     routed = await takes(tx, version)
     due = and_(PARKED, runs.c.waits_until <= moment)
-    late = runs.c.lease_until < moment if take_over else false()
+    others = true() if from_itself else runs.c.worker != worker
+    late = and_(runs.c.lease_until < moment, others) if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
     query = (
         select(runs)

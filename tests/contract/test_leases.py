@@ -143,6 +143,21 @@ async def test_a_late_lease_is_left_alone_by_those_who_were_away_themselves(
     assert len(held) == 1
 
 
+async def test_a_worker_that_is_late_and_alive_takes_no_run_from_itself(
+    database: Database, connection: Connection
+) -> None:
+    await requested(database, connection)
+    await claimed(database, "one", OVER)
+
+    async with database.transaction() as tx:
+        own = await runs.claim(tx, worker="one", lease=MINUTE, limit=1, from_itself=False)
+        held = await runs.beat(tx, worker="one", lease=OVER, beats={})
+        others = await runs.claim(tx, worker="two", lease=MINUTE, limit=1, from_itself=False)
+
+    assert own == []
+    assert len(held) == len(others) == 1
+
+
 async def test_what_waits_is_taken_also_by_those_who_were_away(
     database: Database, connection: Connection
 ) -> None:
