@@ -12,7 +12,6 @@ from uuid import UUID
 
 import httpx
 
-from pipelines.flows.attempt import LANES
 from storage import milestones, runs
 from storage.events import EventKind
 from storage.ids import RunId
@@ -235,8 +234,7 @@ class Play:
         self.result.findings += [f"I5 it took {each:.1f} s to go on" for each in slow]
         lost = sum(event.kind is EventKind.ATTEMPT_LOST for _, event in told)
         self.result.losses += lost
-        # one that is made, and one that is committed meanwhile
-        most = LANES * BATCH * max(self.result.losses, len(self.stack.deaths))
+        most = BATCH * max(self.result.losses, len(self.stack.deaths))
         if self.result.redone > most:
             finding = f"I7 {self.result.redone} documents were read again, at most {most} may be"
             self.result.findings.append(finding)
