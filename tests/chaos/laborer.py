@@ -28,11 +28,11 @@ from pipelines.workshop import Limits, Workshop
 from storage.errors import AttemptFenced, RunEnded
 from storage.ids import Attempt, RunId
 from storage.settings import StorageSettings
+from tests.chaos.processes import WORK_LOG
 from tests.chaos.source import POISON
 
 T = TypeVar("T")
 R = TypeVar("R")
-WORK_LOG = "CHAOS_WORK_LOG"
 OWN_PROCESSES = "CHAOS_OWN_PROCESSES"
 
 

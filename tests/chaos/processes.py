@@ -14,6 +14,9 @@ from typing import Any
 
 from tests.chaos import rig
 
+WORK_LOG = "CHAOS_WORK_LOG"
+"""The variable that names the file in which a worker writes what it reads."""
+
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 """Libraries that start threads would make forking unsound."""
 

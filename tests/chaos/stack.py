@@ -21,8 +21,7 @@ from storage.database import Database, open_database
 from storage.embedded import EmbeddedRedis
 from storage.streams.connect import open_redis
 from tests.chaos import disk
-from tests.chaos.laborer import WORK_LOG
-from tests.chaos.processes import Nursery, Process
+from tests.chaos.processes import WORK_LOG, Nursery, Process
 from tests.chaos.proxy import Proxy, proxying
 from tests.waiting import wait_until
 
