@@ -111,9 +111,10 @@ class Heart:
     def _run(self, main: asyncio.AbstractEventLoop) -> None:
         try:
             asyncio.run(self._live(main))
-        except BaseException as error:  # the edge of a thread: see ``insist``
+        except BaseException as error:
+            self._error = error  # see ``insist``: nobody joins this thread to hear of it
             log.exception("heart.stopped")
-            self._error = error
+            raise
 
     async def _live(self, main: asyncio.AbstractEventLoop) -> None:
         lag = Lag(main)

@@ -63,14 +63,9 @@ async def claim(
     others = true() if from_itself else runs.c.worker != worker
     late = and_(runs.c.lease_until < moment, others) if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
-    query = (
-        select(runs)
-        .where(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), ~TO_STOP, routed)
-        .order_by(runs.c.created_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = (await tx.execute(query)).all()
+    free = and_(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), ~TO_STOP, routed)
+    query = select(runs).where(free).order_by(runs.c.created_at).limit(limit)
+    rows = (await tx.execute(query.with_for_update(skip_locked=True))).all()
     taken = {
         "worker": worker,
         "version": version,
