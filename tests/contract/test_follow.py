@@ -26,7 +26,7 @@ from tests.waiting import turn
 from tests.worlds import LEAP, Reader, World
 
 LENGTH = 8
-FIELDS = ["status", "counts", "activity", "stages"]
+FIELDS = ["status", "searchable", "activity", "stages"]
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -73,12 +73,12 @@ async def test_a_cursor_that_was_trimmed_gets_the_gap_and_the_state(log: EventLo
     world = World(log)
     await world.milestone(EventKind.QUEUED)
     for n in range(LENGTH + 2):
-        await world.tick(counts=n)
+        await world.tick(searchable=n)
     await world.milestone(EventKind.SUCCEEDED)
 
     frames = await collect(follow(log, world.run, cursor=Seq(2)))
 
-    assert frames == [Gap(Seq(3), Seq(12)), Snapshot(Seq(12), {"counts": 9}, ended=True)]
+    assert frames == [Gap(Seq(3), Seq(12)), Snapshot(Seq(12), {"searchable": 9}, ended=True)]
 
 
 @pytest.mark.parametrize("cursor", [3, 2**64, -1])
@@ -181,7 +181,7 @@ async def test_a_live_reader_that_is_cut_again_and_again_sees_everything_once(
     reading = asyncio.create_task(reader.read_to_the_end(sizes))
 
     for n in range(sum(sizes)):
-        await world.tick(counts=n)
+        await world.tick(searchable=n)
         await turn()
     await world.milestone(EventKind.SUCCEEDED, status="succeeded")
 
