@@ -11,7 +11,8 @@ ModelError
 │   ├── CreditExhausted
 │   └── AddressWrong  what answers at the base URL is no model provider
 ├── ModelUnknown      the run waits until the configuration names a model that exists
-├── NotSupported      ask again without what this server cannot do
+├── NotSupported      ask the same again: it is put otherwise from now on
+├── CallRejected      the provider finds fault with the call itself: never ask again
 ├── TooLong           more than the model's context: ask in smaller pieces
 ├── AnswerCut         the answer did not fit its cap: ask with more room, then smaller pieces
 ├── AnswerMalformed   no JSON, or not in the schema: ask again once
@@ -130,11 +131,16 @@ class ModelUnknown(ModelError):
 
 
 class NotSupported(ModelError):
-    """A parameter, most often the JSON schema."""
+    """A parameter (``reply.code``), most often the JSON schema."""
 
-    verdict = Verdict.ADAPT
+    verdict = Verdict.RETRY
     failure = FailureClass.MALFORMED
     action = "Use a model that can answer in a JSON schema."
+
+
+class CallRejected(ModelError):
+    failure = FailureClass.MALFORMED
+    action = "Look the code up at the provider, and report it."
 
 
 class TooLong(ModelError):
