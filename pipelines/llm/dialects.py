@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from pipelines.llm.forms import without_bounds
+from pipelines.llm.forms import is_tight, without_bounds
 from pipelines.llm.gateway import Call
 
 
@@ -69,5 +69,5 @@ class Dialect:
         schema = body if self.form is Form.STRICT else without_bounds(body)
         return {
             "type": "json_schema",
-            "json_schema": {"name": name, "strict": True, "schema": dict(schema)},
+            "json_schema": {"name": name, "strict": is_tight(schema), "schema": dict(schema)},
         }

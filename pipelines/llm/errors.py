@@ -20,6 +20,7 @@ ModelError
 └── VectorsInvalid    not the vectors that were asked for: try again, and count it
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,6 +30,8 @@ from typing import ClassVar
 from connectors.artifact import FailureClass
 from pipelines.errors import PipelineError
 from pipelines.llm.gateway import Usage
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Verdict(StrEnum):
@@ -70,6 +73,11 @@ class ModelError(PipelineError):
         self.message = message
         self.model = model
         self.reply = reply or Reply()
+
+    @property
+    def code(self) -> str:
+        """The class's name, as it stands in data: ``answer_cut``."""
+        return _CAPITAL.sub("_", type(self).__name__).lower()
 
     @property
     def retry_after(self) -> timedelta | None:

@@ -47,6 +47,10 @@ def fit(text: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
+def fits(value: Any, schema: Mapping[str, Any]) -> bool:
+    return bool(Draft202012Validator(schema).is_valid(value))
+
+
 def check(schema: Any) -> Mapping[str, Any]:
     """The schema, if it can be used. Raises ``SchemaUnusable``."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
@@ -64,6 +68,22 @@ def check(schema: Any) -> Mapping[str, Any]:
         where = ".".join(str(part) for part in error.absolute_path) or "its top"
         raise SchemaUnusable(f"it is no valid JSON schema at {where}: {error.message}") from None
     return schema
+
+
+def is_tight(schema: Any) -> bool:
+    """Whether strict modes take it: every object has all its properties, and no others."""
+    if isinstance(schema, list):
+        return all(map(is_tight, schema))
+    if not isinstance(schema, dict):
+        return True
+    if schema.get("type") == "object":
+        names = set(schema.get("properties", {}))
+        if (
+            schema.get("additionalProperties") is not False
+            or set(schema.get("required", ())) != names
+        ):
+            return False
+    return all(map(is_tight, schema.values()))
 
 
 def without_bounds(schema: Any) -> Any:

@@ -1,5 +1,6 @@
 """A gateway that answers what it is told to: for tests, of ours and of those who build on us."""
 
+import json
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,34 @@ class ScriptedGateway:
         if self.otherwise is None:
             return AnswerLost("the script is at its end", model=call.model)
         return self.otherwise(call)
+
+
+def reads(call: Call) -> Reaction:
+    """Reads as well as can be without a model: first lines for titles, first words for facts."""
+    asked = json.loads(call.content)
+    if call.caller.purpose == "merge":
+        first = asked["parts"][0]
+        return {**{key: first[key] for key in _HEAD}, "topics": first["phrases"], "language": "en"}
+    return {"documents": [_read(document) for document in asked["documents"]]}
+
+
+def _read(document: Mapping[str, str]) -> Mapping[str, Any]:
+    text = document["text"].strip()
+    line, start = text.partition("\n")[0], " ".join(text.split()[:6])
+    return {
+        "id": document["id"],
+        "kind": "note",
+        "title": line[:80],
+        "summary": text[:200],
+        "topics": text.split()[:2],
+        "entities": [{"name": word, "type": "other"} for word in text.split()[-1:]],
+        "facts": [{"statement": f"It says: {start[:200]}", "quote": start[:300]}],
+        "importance": 3,
+        "language": "en",
+    }
+
+
+_HEAD = ("kind", "title", "summary", "importance")
 
 
 def _words(text: str) -> Iterable[str]:
