@@ -68,6 +68,14 @@ class CountsView(View):
     tokens: int = 0
     embedded: int = 0
     model_calls: int = 0
+    unread: dict[str, int] = Field(
+        default_factory=dict, description="Of processed: what a model could not read, by reason"
+    )
+    unproved: int = Field(default=0, description="What a model said and the text does not prove")
+    input_tokens: int = Field(default=0, description="As the provider counts, cached ones included")
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = Field(default=0, description="Billionths of a US dollar")
 
 
 class ReasonView(View):

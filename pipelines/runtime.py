@@ -17,9 +17,12 @@ from pipelines.context import Clock, Context, SystemClock
 from pipelines.errors import HandedOver
 from pipelines.journal import Journal
 from pipelines.ledger import MemoryLedger
+from pipelines.llm.settings import ModelSettings
+from pipelines.llm.thinking import Thinking, Thoughts, open_thinking, recall
 from pipelines.progress import NoStages, Progress
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
+from pipelines.stages import READER
 from pipelines.vital import Vital
 from pipelines.workflow import Workflow
 from pipelines.workshop import Limits, Workshop, open_workshop
@@ -58,6 +61,9 @@ class Services:
     keyring: Callable[[], Keyring] = lambda: Keyring({})
     """The keys to the credentials, looked for when the first account is opened."""
 
+    thinking: Thinking | None = None
+    """None: there is no key, and no model reads."""
+
     clock: Clock = field(default_factory=SystemClock)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: set[tuple[RunId, Attempt]] = field(default_factory=set[tuple[RunId, Attempt]])
@@ -82,6 +88,17 @@ class Work:
     context: Context
     journal: Journal
     progress: Progress
+    thoughts: Thoughts | None = None
+
+    @property
+    def reader(self) -> str:
+        """Which model reads, by which prompt and profile; "" where none does."""
+        return "" if self.thoughts is None else self.thoughts.reader.identity
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Who reads, for those who watch."""
+        return READER if self.thoughts is None else self.thoughts.told
 
     @property
     def connection(self) -> Connection:
@@ -142,6 +159,7 @@ async def open_services(
             workshop=await stack.enter_async_context(open_workshop(limits)),
             locksmith=Locksmith.of(OAuthSettings()),
             keyring=cache(storage.keyring),
+            thinking=await stack.enter_async_context(open_thinking(ModelSettings())),
         )
 
 
@@ -173,8 +191,9 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
         run = await runs.adopt(tx, run_id, attempt, worker=services.settings.name)
         connection = run.connection and await connections.get(tx, run.tenant, run.connection)
         state = run.newest(await _folded(tx, run_id))
+        thoughts = await recall(tx, services.thinking, run, connection or None)
     crashpoints.reached("attempt.adopted")
-    work = _work(services, run, connection or None, state)
+    work = _work(services, run, connection or None, state, thoughts)
     services.vitals[run.id, run.attempt] = work.context.vital
     reporter = work.journal.reporter
     reporting = asyncio.create_task(reporter.report(), name=f"report-{run_id}")
@@ -188,7 +207,13 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
             services.unpublished.add(run_id)
 
 
-def _work(services: Services, run: Run, connection: Connection | None, state: State) -> Work:
+def _work(
+    services: Services,
+    run: Run,
+    connection: Connection | None,
+    state: State,
+    thoughts: Thoughts | None,
+) -> Work:
     kind = Progress if run.workflow == workflow.INGEST else NoStages
     vital = Vital()
     reporter = Reporter(
@@ -227,6 +252,7 @@ def _work(services: Services, run: Run, connection: Connection | None, state: St
         context=context,
         journal=journal,
         progress=reporter.progress,
+        thoughts=thoughts,
     )
 
 

@@ -25,9 +25,12 @@ CUT = "chunks/1"
 LONGEST = timedelta(minutes=10)  # with all that waits in the workshop before it
 
 
-def ready_key(digest: str) -> str:
-    """What a content is made into, by which versions: another key means it must be made again."""
-    made_by = f"{digest}\n{CUT}\n{PRODUCER}\n{embedding.MODEL}"
+def ready_key(digest: str, reader: str = "") -> str:
+    """What a content is made into, by which versions: another key means it must be made again.
+
+    ``reader`` says which model reads, by which prompt and profile; "" where none does.
+    """
+    made_by = f"{digest}\n{CUT}\n{PRODUCER}\n{embedding.MODEL}" + (reader and f"\n{reader}")
     return hashlib.sha256(made_by.encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, null, select, update
 
 from storage.bulk import insert
 from storage.clock import now
@@ -28,6 +28,8 @@ class Connection:
     config: Mapping[str, Any]
     created_at: datetime
     account: str | None = None
+    profile: Mapping[str, Any] | None = None
+    """What a model is asked to read of it besides: ``instructions``, ``schema``."""
 
 
 async def connect(
@@ -123,6 +125,18 @@ async def narrow(
     return None if row is None else _connection(row)
 
 
+async def ask_for(
+    tx: Tx, tenant: TenantId, connection_id: ConnectionId, profile: Mapping[str, Any] | None
+) -> bool:
+    """Keep what a model is asked to read of it from the next run on. Answers if it is there."""
+    changed = await tx.execute(
+        update(connections)
+        .where(connections.c.tenant_id == tenant, connections.c.id == connection_id)
+        .values(profile=null() if profile is None else dict(profile))
+    )
+    return bool(changed.rowcount)
+
+
 def _fingerprint(config: Mapping[str, Any], account: str | None) -> str:
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"))
     if account is not None:
@@ -140,4 +154,5 @@ def _connection(row: Row[Any]) -> Connection:
         config=row.config,
         created_at=row.created_at,
         account=row.account,
+        profile=row.profile,
     )

@@ -11,7 +11,9 @@ class Counts:
 
     ``skipped`` and ``failed`` count by reason. ``chunks``, ``embedded`` and ``tokens`` were made in
     this run; ``bytes`` were fetched in it; ``model_calls`` were paid in it. ``deleted`` had been
-    ingested earlier and is gone.
+    ingested earlier and is gone. ``unread`` counts, by reason, those of ``processed`` that a model
+    should have read and could not. Tokens of models are the provider's; ``cost_nanos`` are
+    billionths of a US dollar.
     """
 
     found: int = 0
@@ -25,6 +27,12 @@ class Counts:
     tokens: int = 0
     embedded: int = 0
     model_calls: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict[str, int])
+    unproved: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_nanos: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(

@@ -12,6 +12,7 @@ from connectors.memory import MemoryConnector, Notes, memory_spec
 from pipelines.flows.attempt import Outcome, perform
 from pipelines.flows.ingestion import Ingestion
 from pipelines.flows.steps import Plain, Steps
+from pipelines.llm.thinking import Thinking
 from pipelines.runtime import Services, open_work
 from pipelines.settings import PipelineSettings
 from pipelines.workflow import Workflow
@@ -103,7 +104,10 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    database: Database, *specs: Spec, workflows: Mapping[str, Workflow[Any, Any]] | None = None
+    database: Database,
+    *specs: Spec,
+    workflows: Mapping[str, Workflow[Any, Any]] | None = None,
+    thinking: Thinking | None = None,
 ) -> AsyncGenerator[House]:
     log = MemoryEventLog()
     async with open_workshop() as workshop:
@@ -117,6 +121,7 @@ async def open_house(
             relay=Relay(database, log),
             wakeup=MemoryWakeup(),
             workshop=workshop,
+            thinking=thinking,
         )
         yield House(services, log)
 

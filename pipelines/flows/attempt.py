@@ -19,7 +19,6 @@ from pipelines.flows.steps import Plain, Steps
 from pipelines.journal import Step
 from pipelines.progress import StageKey
 from pipelines.runtime import Work
-from pipelines.stages import READER
 from pipelines.vital import SOURCE_PATIENCE
 from storage import crashpoints, partitions, runs
 from storage.errors import AttemptFenced, RunEnded, SetupError
@@ -90,7 +89,7 @@ async def _begin(ingestion: Ingestion) -> None:
                         cursor=saved.cursor or {},
                         done=False,
                     )
-        step.tell(EventKind.STARTED, reader=READER, rate=None, eta=None, reason=None)
+        step.tell(EventKind.STARTED, reader=work.told, rate=None, eta=None, reason=None)
         start_stage(work, step, StageKey.FIND)
 
     await work.journal.commit(write)
@@ -144,7 +143,7 @@ async def _change_stage(ingestion: Ingestion, *, finished: StageKey, started: St
 
 async def _succeed(ingestion: Ingestion) -> Outcome:
     work, counts = ingestion.work, ingestion.work.journal.counts
-    failed = sum(counts.failed.values())
+    failed = sum(counts.failed.values()) + sum(counts.unread.values())
     kind = EventKind.SUCCEEDED_WITH_FAILURES if failed else EventKind.SUCCEEDED
     if not counts.adds_up:
         log.error("attempt.counts_differ", found=counts.found, settled=counts.settled)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,13 +14,12 @@ from pipelines.context import Context
 from pipelines.digest import Digest, Document
 from pipelines.errors import MustWait, StageFailed, longest
 from pipelines.flows.ingestion import Ingestion, failure, record_failures, start_stage
+from pipelines.flows.understanding import Pair, Understanding, understand
 from pipelines.guards import Boundary, Traced
 from pipelines.journal import Step
-from pipelines.ledger import BatchLedger
 from pipelines.progress import LATEST, StageKey
-from pipelines.reader import Reading
-from storage import artifacts, blobs, chunks, crashpoints, ledger
-from storage.artifacts import Ready, Staged
+from storage import artifacts, blobs, chunks, crashpoints
+from storage.artifacts import Staged
 from storage.chunks import NewChunk
 from storage.counts import Counts
 from storage.embedding import MODEL
@@ -65,21 +64,23 @@ async def _process(
     work.moved(_reading(rows))
     digests = {row.digest for row in rows}
     bodies = await work.look(lambda tx: blobs.get(tx, work.run.tenant, digests))
-    kept = BatchLedger({})  # readings by a model will be looked up here, by content and producer
-    made, waits = await _digest_all(replace(context, ledger=kept), rows, bodies)
-    if made:
-        await _keep(context, ingestion, made, kept)
-    return waits
+    made, waits = await _digest_all(context, rows, bodies)
+    understood = await understand(work, _whole(made))
+    unread = [wait for each in made if (wait := understood.wait_of(each.staged))]
+    made = [each for each in made if understood.wait_of(each.staged) is None]
+    if made or understood.used:
+        await _keep(context, ingestion, made, understood)
+    return waits + unread
 
 
 async def _keep(
-    context: Context, ingestion: Ingestion, made: Sequence[Made], kept: BatchLedger
+    context: Context, ingestion: Ingestion, made: Sequence[Made], understood: Understanding
 ) -> None:
     """Commit what was made, with all that is to be known of it."""
     work = ingestion.work
     vectors, embedded = await _vectors(context, ingestion, made)
     crashpoints.reached("batch.made")
-    whole = [(each.staged, each.digest) for each in made if isinstance(each.digest, Digest)]
+    whole = _whole(made)
     new = {staged.id: _chunks(staged, digest, vectors) for staged, digest in whole}
     found = sum(each.staged.run_id != work.run.id for each in made)
 
@@ -88,8 +89,8 @@ async def _keep(
         start_stage(work, step, StageKey.READ)
         await chunks.replace(step.tx, tenant, connection, new, model=MODEL)
         crashpoints.reached("batch.writing")
-        await artifacts.ready(step.tx, work.run.id, [_ready(*pair) for pair in whole])
-        await ledger.put(step.tx, tenant, kept.rows())
+        await artifacts.ready(step.tx, work.run.id, [understood.ready(pair) for pair in whole])
+        await understood.keep(step, work)
         await record_failures(work, step, _failures(made))
         step.counts += Counts(
             found=found,
@@ -98,6 +99,7 @@ async def _keep(
             tokens=sum(chunk.tokens for each in new.values() for chunk in each),
             embedded=embedded,
         )
+        step.counts += understood.counts(whole)
         crashpoints.reached("batch.written")
         work.progress.searchable = await artifacts.searchable(step.tx, connection)
         if whole and not work.journal.queryable:
@@ -105,7 +107,7 @@ async def _keep(
 
     await work.journal.commit(write)
     crashpoints.reached("batch.committed")
-    work.progress.ready([_shown(*pair) for pair in whole[-LATEST:]])
+    work.progress.ready([_shown(pair[0], understood.reading(pair)) for pair in whole[-LATEST:]])
     work.moved()
 
 
@@ -184,14 +186,8 @@ def _chunks(
     return made
 
 
-def _ready(staged: Staged, digest: Digest) -> Ready:
-    return Ready(
-        id=staged.id,
-        digest=staged.digest,
-        ready_key=stages.ready_key(staged.digest),
-        title=staged.title,
-        reading={each.name: getattr(digest.reading, each.name) for each in fields(Reading)},
-    )
+def _whole(made: Sequence[Made]) -> list[Pair]:
+    return [(each.staged, each.digest) for each in made if isinstance(each.digest, Digest)]
 
 
 def _failures(made: Sequence[Made]) -> list[Failure]:
@@ -208,12 +204,12 @@ def _failures(made: Sequence[Made]) -> list[Failure]:
     ]
 
 
-def _shown(staged: Staged, digest: Digest) -> Mapping[str, Any]:
+def _shown(staged: Staged, reading: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "id": staged.id,
         "title": staged.title,
         "path": staged.path,
-        "summary": digest.reading.summary,
+        "summary": reading["summary"],
     }
 
 

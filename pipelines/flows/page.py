@@ -100,6 +100,8 @@ class Before:
     run: RunId
     known: Mapping[str, Known]
     counted: set[ExternalId]
+    reader: str = ""
+    """Which model reads, if one does: what it has not read is to be read."""
 
     def settled(self, external_id: ExternalId, version: str | None) -> bool:
         """Whether this run has counted it, as it is."""
@@ -129,7 +131,7 @@ def sort(page: Page, before: Before) -> Plan:
             plan.skipped_again[external_id] = known.reason
         elif known.digest is None:
             plan.fetch.append(artifact)
-        elif _is_ready(known, known.digest):
+        elif _is_ready(known, known.digest, before.reader):
             plan.unchanged.add(external_id)
         else:  # interrupted, failed, or made by older components: its content is stored
             plan.stage.append(described(artifact, known.digest))
@@ -144,7 +146,7 @@ def weigh(
         external_id = artifact.ref.external_id
         match fetched.get(artifact.ref):
             case bytes(body):
-                _weigh_body(plan, artifact, body, before.known.get(external_id))
+                _weigh_body(plan, artifact, body, before)
             case Skipped() as skipped:
                 plan.skips[external_id] = skipped
             case ArtifactGone() | None:
@@ -153,10 +155,11 @@ def weigh(
                 plan.failed[external_id] = error
 
 
-def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, known: Known | None) -> None:
+def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, before: Before) -> None:
     plan.fetched_bytes += len(body)
+    known = before.known.get(artifact.ref.external_id)
     digest = hashlib.sha256(body).hexdigest()
-    if known is not None and known.digest == digest and _is_ready(known, digest):
+    if known is not None and known.digest == digest and _is_ready(known, digest, before.reader):
         plan.touch.append((artifact.ref.external_id, artifact.version))
         plan.unchanged.add(artifact.ref.external_id)
         return
@@ -164,8 +167,8 @@ def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, known: Known | None
     plan.stage.append(described(artifact, digest, len(body)))
 
 
-def _is_ready(known: Known, digest: str) -> bool:
-    return known.status is ArtifactStatus.READY and known.ready_key == ready_key(digest)
+def _is_ready(known: Known, digest: str, reader: str) -> bool:
+    return known.status is ArtifactStatus.READY and known.ready_key == ready_key(digest, reader)
 
 
 def described(artifact: Artifact, digest: str = "", size: int | None = None) -> NewArtifact:

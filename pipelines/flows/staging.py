@@ -28,7 +28,7 @@ async def store(
     ingestion.go_on()
     await ingestion.backlog.room(ingestion.go_on)
     known = await work.look(lambda tx: artifacts.known(tx, work.connection.id, page.ids))
-    before = Before(work.run.id, known, ingestion.settled)
+    before = Before(work.run.id, known, ingestion.settled, work.reader)
     plan = sort(page, before)
     if plan.fetch:
         refs = [artifact.ref for artifact in plan.fetch]

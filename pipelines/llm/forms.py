@@ -1,32 +1,20 @@
-"""The form of an answer: JSON schemas, what a text must be to fit one, and simpler ones.
-
-A schema may come from a customer, so it is checked before it is used: it must be an object's, of a
-bounded size, complete in itself, and without regular expressions, which could hold a worker up.
-"""
+"""The form of an answer: what a text must be to fit a JSON schema, and simpler schemas."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jsonschema import (  # type: ignore[import-untyped]  # the wheel ships no types
     Draft202012Validator,
-    SchemaError,
 )
 
-LARGEST_BYTES = 20_000
-DEEPEST = 8
-_FORBIDDEN = frozenset({"pattern", "patternProperties", "$ref", "$dynamicRef", "$id"})
 _BOUNDS = frozenset({"maxLength", "minLength", "maxItems", "minItems", "minimum", "maximum"})
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 
 
 class Misfit(ValueError):
     """The text is no JSON, or does not fit. Says where, and nothing of the text."""
-
-
-class SchemaUnusable(ValueError):
-    """The schema cannot be asked for. Says what is wrong with it."""
 
 
 def fit(text: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -49,25 +37,6 @@ def fit(text: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def fits(value: Any, schema: Mapping[str, Any]) -> bool:
     return bool(Draft202012Validator(schema).is_valid(value))
-
-
-def check(schema: Any) -> Mapping[str, Any]:
-    """The schema, if it can be used. Raises ``SchemaUnusable``."""
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise SchemaUnusable('it must be a JSON schema whose "type" is "object"')
-    if len(json.dumps(schema)) > LARGEST_BYTES:
-        raise SchemaUnusable(f"it is larger than {LARGEST_BYTES:,} bytes")
-    for depth, key in _keys(schema):
-        if depth > DEEPEST * 2:
-            raise SchemaUnusable(f"it is nested more than {DEEPEST} levels deep")
-        if key in _FORBIDDEN:
-            raise SchemaUnusable(f'it uses "{key}", which is not supported here')
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = ".".join(str(part) for part in error.absolute_path) or "its top"
-        raise SchemaUnusable(f"it is no valid JSON schema at {where}: {error.message}") from None
-    return schema
 
 
 def is_tight(schema: Any) -> bool:
@@ -93,17 +62,6 @@ def without_bounds(schema: Any) -> Any:
     if isinstance(schema, list):
         return [without_bounds(each) for each in schema]
     return schema
-
-
-def _keys(schema: Any, depth: int = 0) -> Iterator[tuple[int, str]]:
-    children: Any = ()
-    if isinstance(schema, dict):
-        yield from ((depth, key) for key in schema)
-        children = schema.values()
-    elif isinstance(schema, list):
-        children = schema
-    for child in children:
-        yield from _keys(child, depth + 1)
 
 
 def _refuse_constant(name: str) -> Any:

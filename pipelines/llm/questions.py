@@ -15,8 +15,8 @@ import re2  # type: ignore[import-untyped]  # the wheel ships no types
 
 from pipelines.llm.cleaning import Clean
 from pipelines.llm.gateway import Call, Caller, Schema
-from pipelines.llm.profiles import Profile
 from pipelines.llm.prompts import load
+from storage.profiles import Profile
 
 READ = load("read", 1)
 MERGE = load("merge", 1)

@@ -51,6 +51,11 @@ class ModelReader:
         stated = f"{COMPONENT}\n{self.identity}\n{digest}"
         return hashlib.sha256(stated.encode()).hexdigest()
 
+    def addresses(self, text: Text) -> list[str]:
+        """All that should be looked up before the text is read: it, and the parts of a long one."""
+        parts = _planned(text)[0] if text.tokens > PART_TOKENS else []
+        return [self.address(text.digest), *(self.address(part.key) for part in parts)]
+
     async def read(self, texts: Iterable[Text], ledger: Ledger) -> Mapping[str, Outcome]:
         """By digest. Raises nothing of the model's: what must wait is an outcome, too.
 
@@ -113,15 +118,11 @@ class ModelReader:
             return await self._ask_one(paper, ledger, room=room)
         except MustWait as wait:
             return wait
-        except TooLong as error:
-            return await self._halved(paper, ledger, error)
-        except AnswerCut as error:
-            if room > 1:
-                return await self._halved(paper, ledger, error)
-            return await self._alone(paper, ledger, room=2)
         except ModelError as error:
-            if room == 1 and isinstance(error, AnswerMalformed):
+            if room == 1 and isinstance(error, AnswerCut | AnswerMalformed):
                 return await self._alone(paper, ledger, room=2)
+            if isinstance(error, TooLong | AnswerCut) and len(paper.clean.text) >= SMALLEST:
+                return await self._halved(paper, ledger)
             return Unread(error)
 
     async def _ask_one(self, paper: Paper, ledger: Ledger, *, room: int) -> Read:
@@ -146,21 +147,14 @@ class ModelReader:
         return found
 
     async def _long(self, text: Text, ledger: Ledger) -> Mapping[str, Outcome]:
-        most = PART_TOKENS * len(text.text) // max(text.tokens, 1)
-        starts = list(_starts(text.text, most))
-        papers = [_part(text, start, end) for start, end in pairwise([*starts, len(text.text)])][
-            :MOST_PARTS
-        ]
+        papers, share = _planned(text)
         outcome = await self._parts(text, papers, ledger)
-        if isinstance(outcome, Read) and len(starts) > MOST_PARTS:
-            share = papers[-1].end / len(text.text)
+        if isinstance(outcome, Read) and share < 1:
             outcome = Read({**outcome.value, "read_share": round(share, 3)})
             _keep(ledger, self.address(text.digest), outcome)
         return {text.digest: outcome}
 
-    async def _halved(self, paper: Paper, ledger: Ledger, error: ModelError) -> Outcome:
-        if len(paper.clean.text) < SMALLEST:
-            return Unread(error)
+    async def _halved(self, paper: Paper, ledger: Ledger) -> Outcome:
         text, middle = paper.text, (paper.offset + paper.end) // 2
         halves = [_part(text, paper.offset, middle), _part(text, middle, paper.end)]
         return await self._parts(text, halves, ledger, key=paper.key)
@@ -212,6 +206,14 @@ def _part(text: Text, start: int, end: int) -> Paper:
     part = text.text[start:end]
     tokens = max(1, text.tokens * len(part) // max(1, len(text.text)))
     return Paper(text=text, clean=clean(part), tokens=tokens, offset=start, length=end - start)
+
+
+def _planned(text: Text) -> tuple[list[Paper], float]:
+    """The parts of a long text that are read, and how much of it they are."""
+    most = PART_TOKENS * len(text.text) // text.tokens
+    bounds = [*_starts(text.text, most), len(text.text)]
+    papers = [_part(text, start, end) for start, end in pairwise(bounds)][:MOST_PARTS]
+    return papers, papers[-1].end / len(text.text)
 
 
 def _starts(text: str, most: int) -> Iterator[int]:

@@ -7,6 +7,7 @@ PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vect
 
 from storage.tables.access import audit, connect_sessions, consents, credentials
 from storage.tables.making import metadata
+from storage.tables.money import budgets, usage
 from storage.tables.sources import (
     artifacts,
     blobs,
@@ -32,6 +33,7 @@ __all__ = [
     "artifacts",
     "audit",
     "blobs",
+    "budgets",
     "chunks",
     "connect_sessions",
     "connections",
@@ -48,6 +50,7 @@ __all__ = [
     "results",
     "runs",
     "tenants",
+    "usage",
     "workers",
     "workflows",
 ]

@@ -42,6 +42,7 @@ connections = Table(
     Column("account", Text),  # whose it is at the provider, by an id that never changes
     # canonical hash of configuration and account: the same source twice is the same connection
     Column("fingerprint", String(64), nullable=False),
+    Column("profile", Json),  # what a model is asked besides: instructions, schema
     Column("created_at", UtcDateTime, nullable=False),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("tenant_id", "id"),

@@ -22,7 +22,6 @@ from pipelines.llm.errors import (
 )
 from pipelines.llm.gateway import Call, Caller
 from pipelines.llm.outcomes import Outcome, Read, Unread
-from pipelines.llm.profiles import Profile
 from pipelines.llm.prompts import load
 from pipelines.llm.questions import PART_TOKENS, Asking, Text
 from pipelines.llm.reading import ModelReader
@@ -30,6 +29,7 @@ from pipelines.llm.scripted import Reaction, ScriptedGateway, reads
 from storage.clock import now
 from storage.events import WaitingReason
 from storage.ids import LOCAL_TENANT
+from storage.profiles import Profile
 
 CALLER = Caller(purpose="read", tenant=LOCAL_TENANT)
 

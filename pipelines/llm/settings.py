@@ -1,0 +1,43 @@
+"""Which models read, as the environment says it."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ModelSettings(BaseSettings):
+    """The key and the address have the names that everybody's have."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, populate_by_name=True)
+
+    key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    """Without one no model is asked anything."""
+
+    base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    """Of any server that speaks like OpenAI; None: OpenAI."""
+
+    model: str = Field(default="gpt-5-mini", max_length=200, validation_alias="HEADWATER_MODEL")
+
+    fallbacks: Annotated[str, NoDecode] = Field(
+        default="", validation_alias="HEADWATER_FALLBACK_MODELS"
+    )
+    """Names with commas between them, in the order in which they are tried."""
+
+    prices: Path | None = Field(default=None, validation_alias="HEADWATER_PRICES")
+
+    @property
+    def fallback_models(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.fallbacks.split(",") if name.strip())
+
+    @property
+    def local(self) -> bool:
+        """The models are served by this machine: nobody asks for money."""
+        host = urlsplit(self.base_url or "").hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"

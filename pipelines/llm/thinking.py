@@ -1,0 +1,113 @@
+"""The gateways of a process put together, and those of one attempt around them."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.context import Clock, SystemClock
+from pipelines.llm.fallback import FallingBack
+from pipelines.llm.gateway import Caller, Gateway, ServiceClass
+from pipelines.llm.metered import Budgeted, Metered, Tally
+from pipelines.llm.provider import open_provider
+from pipelines.llm.questions import READ, Asking
+from pipelines.llm.reading import ModelReader
+from pipelines.llm.retrying import RetryBudget, Retrying
+from pipelines.llm.settings import ModelSettings
+from storage import profiles
+from storage.connections import Connection
+from storage.database import Tx
+from storage.money import Budget, Prices, Spent, usage
+from storage.money.prices import load
+from storage.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """A process's. ``gateway`` asks once; ``queued``: it waits out by itself what is limited."""
+
+    gateway: Gateway
+    model: str
+    prices: Prices
+    retries: RetryBudget
+    clock: Clock
+    fallbacks: tuple[str, ...] = ()
+    queued: bool = False
+
+    @property
+    def reader(self) -> Mapping[str, Any]:
+        """What a run tells of who reads."""
+        return {"producer": READ.address, "model": self.model, "note": None}
+
+    def attempt(self, *, budget: Budget, before: Spent) -> tuple[Gateway, Tally]:
+        """The gateway of one attempt, and what counts all that it uses."""
+        tally = Tally(self.prices)
+        metered = Metered(self.gateway, tally)
+        budgeted = Budgeted(
+            inner=metered, tally=tally, budget=budget, before=before, clock=self.clock
+        )
+        retrying = Retrying(
+            inner=FallingBack(budgeted, self.fallbacks),
+            clock=self.clock,
+            budget=self.retries,
+            queued=self.queued,
+        )
+        return retrying, tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thoughts:
+    """One attempt's: whom it asks, who reads for it, and what that used."""
+
+    gateway: Gateway
+    reader: ModelReader
+    tally: Tally
+    told: Mapping[str, Any]
+
+
+async def recall(
+    tx: Tx, thinking: Thinking | None, run: Run, connection: Connection | None
+) -> Thoughts | None:
+    """An attempt's, going on from what the run has spent. None where no model reads."""
+    if thinking is None:
+        return None
+    gateway, tally = thinking.attempt(
+        budget=await usage.budget(tx, run.tenant, run.id),
+        before=await usage.spent(tx, run.tenant, run.id),
+    )
+    asking = Asking(
+        model=thinking.model,
+        profile=profiles.parse(connection.profile if connection else None),
+        caller=Caller(purpose="read", tenant=run.tenant, run=run.id, service=_service(run)),
+    )
+    return Thoughts(
+        gateway=gateway,
+        reader=ModelReader(gateway=gateway, asking=asking),
+        tally=tally,
+        told=thinking.reader,
+    )
+
+
+def _service(run: Run) -> ServiceClass:
+    """Who asked for the run and watches it comes first; a schedule can wait."""
+    scheduled = run.input.get("trigger") == "schedule"
+    return ServiceClass.SCHEDULED if scheduled else ServiceClass.ONBOARDING
+
+
+@asynccontextmanager
+async def open_thinking(settings: ModelSettings) -> AsyncGenerator[Thinking | None]:
+    """None without a key: then no model reads, and everything else is as it is."""
+    if settings.key is None:
+        yield None
+        return
+    clock = SystemClock()
+    key = settings.key.get_secret_value()
+    async with open_provider(key=key, base_url=settings.base_url) as provider:
+        yield Thinking(
+            gateway=provider,
+            model=settings.model,
+            prices=load(settings.prices, free=settings.local),
+            retries=RetryBudget(clock),
+            clock=clock,
+            fallbacks=settings.fallback_models,
+        )
