@@ -83,6 +83,9 @@ class ConnectionView(View):
     owner: str
     title: str
     config: Json
+    profile: Json | None = Field(
+        default=None, description="What a model is asked besides: `instructions`, `schema`"
+    )
     created_at: datetime
     credential: CredentialView | None = None
 

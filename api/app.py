@@ -18,7 +18,9 @@ from api.routes import (
     document,
     events,
     health,
+    money,
     output,
+    profiles,
     runs,
     search,
     sessions,
@@ -28,7 +30,7 @@ from api.routes import (
 from api.services import Services
 
 ROOMS = (
-    *(connections, runs, wishes, events, artifacts, search),
+    *(connections, profiles, runs, wishes, money, events, artifacts, search),
     *(workflows, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),

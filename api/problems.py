@@ -20,6 +20,7 @@ class Code(StrEnum):
     INVALID_CURSOR = "invalid_cursor"
     UNKNOWN_CONNECTOR = "unknown_connector"
     INVALID_CONFIG = "invalid_config"
+    INVALID_PROFILE = "invalid_profile"
     UNAUTHENTICATED = "unauthenticated"
     FOREIGN_ORIGIN = "foreign_origin"
     NOT_FOUND = "not_found"
@@ -66,6 +67,9 @@ KINDS: Mapping[Code, Kind] = {
     ),
     Code.INVALID_CONFIG: Kind(
         422, "The connector's configuration is not valid", action="Change what is named."
+    ),
+    Code.INVALID_PROFILE: Kind(
+        422, "What a model should read cannot be asked for", action="Change what is named."
     ),
     Code.UNAUTHENTICATED: Kind(401, "Who are you?"),
     Code.FOREIGN_ORIGIN: Kind(

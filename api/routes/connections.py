@@ -166,6 +166,7 @@ def shown(connection: Connection, state: State | None = None) -> ConnectionView:
         owner=connection.owner,
         title=connection.title,
         config=config,
+        profile=None if connection.profile is None else dict(connection.profile),
         created_at=connection.created_at,
         credential=None if state is None else CredentialView(kind=state.kind, needs=state.dead),
     )

@@ -20,7 +20,7 @@ class ModelSettings(BaseSettings):
     base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     """Of any server that speaks like OpenAI; None: OpenAI."""
 
-    model: str = Field(default="gpt-5-mini", max_length=200, validation_alias="HEADWATER_MODEL")
+    model: str = Field(default="gpt-4.1-mini", max_length=200, validation_alias="HEADWATER_MODEL")
 
     fallbacks: Annotated[str, NoDecode] = Field(
         default="", validation_alias="HEADWATER_FALLBACK_MODELS"

@@ -40,9 +40,11 @@ def house(database: Database) -> Open:
     @asynccontextmanager
     async def opened(gateway: Gateway | None, *specs: Spec) -> AsyncGenerator[House]:
         clock = StoppedClock()
-        thinking = gateway and Thinking(
-            gateway=gateway, model="m", prices=PRICES, retries=RetryBudget(clock), clock=clock
-        )
+        thinking = None
+        if gateway is not None:
+            thinking = Thinking(
+                gateway=gateway, model="m", prices=PRICES, retries=RetryBudget(clock), clock=clock
+            )
         async with open_house(database, *specs, thinking=thinking) as house:
             yield house
 
