@@ -23,6 +23,7 @@ from pipelines.progress import NoStages, Progress
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
 from pipelines.stages import READER
+from pipelines.tracing import TracingSettings, open_tracing
 from pipelines.vital import Vital
 from pipelines.workflow import Workflow
 from pipelines.workshop import Limits, Workshop, open_workshop
@@ -142,6 +143,7 @@ async def open_services(
     settings: PipelineSettings, storage: StorageSettings
 ) -> AsyncGenerator[Services]:
     async with AsyncExitStack() as stack:
+        stack.enter_context(open_tracing(TracingSettings()))
         database = await stack.enter_async_context(open_database(storage.sql_url()))
         await schema.check(database)
         redis = await stack.enter_async_context(open_redis(_redis_url(storage)))

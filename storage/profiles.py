@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonschema import (  # type: ignore[import-untyped]  # the wheel ships no types
+from jsonschema import (
     Draft202012Validator,
     SchemaError,
 )

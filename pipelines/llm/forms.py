@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import (  # type: ignore[import-untyped]  # the wheel ships no types
+from jsonschema import (
     Draft202012Validator,
 )
 

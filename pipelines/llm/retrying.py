@@ -15,6 +15,7 @@ from itertools import count
 from typing import TypeVar
 
 import structlog
+from opentelemetry import trace
 
 from pipelines.context import Clock
 from pipelines.errors import MustWait
@@ -192,6 +193,9 @@ class _Patience:
             status=error.reply.status,
             seconds=round(seconds, 2),
             purpose=self.caller.purpose,
+        )
+        trace.get_current_span().add_event(
+            "asked again", {"error.type": error.code, "seconds": seconds}
         )
         await self.around.clock.sleep(seconds)
 

@@ -14,6 +14,7 @@ from pipelines.llm.questions import READ, Asking
 from pipelines.llm.reading import ModelReader
 from pipelines.llm.retrying import RetryBudget, Retrying
 from pipelines.llm.settings import ModelSettings
+from pipelines.llm.traced import Traced
 from storage import profiles
 from storage.connections import Connection
 from storage.database import Tx
@@ -52,7 +53,7 @@ class Thinking:
             budget=self.retries,
             queued=self.queued,
         )
-        return retrying, tally
+        return Traced(retrying, self.prices), tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,11 @@ Usage outlives the runs it was for: what a tenant has paid this month does not s
 connection is erased. It holds numbers and names of models, nothing of what was read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import RowMapping, delete, func, select
 
 from storage.bulk import insert
 from storage.clock import now
@@ -83,7 +82,7 @@ async def of_run(tx: Tx, tenant: TenantId, run: RunId) -> list[Used]:
         .group_by(usage.c.component, usage.c.model)
         .order_by(usage.c.component, usage.c.model)
     )
-    return [_used(row._mapping) for row in await tx.execute(query)]  # noqa: SLF001  # public
+    return [_used(row) for row in (await tx.execute(query)).mappings()]
 
 
 async def spent(tx: Tx, tenant: TenantId, run: RunId) -> Spent:
@@ -117,7 +116,7 @@ async def limit(tx: Tx, tenant: TenantId, key: str, limit_nanos: int | None) -> 
     )
 
 
-def _used(row: Mapping[str, Any]) -> Used:
+def _used(row: RowMapping) -> Used:
     # PostgreSQL sums big integers to decimals.
     numbers = {name: int(row[name]) for name in _SUMMED}
     return Used(component=row["component"], model=row["model"], **numbers)
