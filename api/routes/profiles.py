@@ -5,9 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
+from api.accounts import ConnectionView
 from api.problems import Code, Problem
 from api.routes.connections import found, shown
-from api.schemas import Config, ConnectionView, Request
+from api.schemas import Config, Request
 from api.services import Handed, Tenant
 from storage import connections, profiles
 from storage.ids import ConnectionId
