@@ -191,6 +191,18 @@ CONNECT_SESSION = {
     "expires_at": AT,
 }
 AUDIT = {"action": "refreshed", "actor": f"run:{RUN_ID}", "detail": "", "at": AT}
+BUDGET = {"month_usd": "50", "run_usd": "2.5"}
+USED = {
+    "component": "read",
+    "model": "gpt-4.1-mini",
+    "calls": 61,
+    "input_tokens": 210_400,
+    "cached_tokens": 48_000,
+    "output_tokens": 31_900,
+    "cost_usd": "0.120840000",
+    "unpriced": 0,
+}
+
 ANSWERS: Mapping[str, Any] = {
     "begin_connecting": {**CONNECT_SESSION, "url": "http://127.0.0.1:8420/connect#0193.c2Vj"},
     "get_connecting": CONNECT_SESSION,
@@ -200,6 +212,11 @@ ANSWERS: Mapping[str, Any] = {
     "connect": CONNECTION,
     "list_connections": {"items": [CONNECTION], "next_cursor": None},
     "get_connection": CONNECTION,
+    "set_profile": {**CONNECTION, "profile": {"instructions": "Say which customer it is about."}},
+    "get_budgets": BUDGET,
+    "set_budgets": BUDGET,
+    "set_run_budget": BUDGET,
+    "get_usage": {"items": [USED], "cost_usd": USED["cost_usd"]},
     "start_run": STARTED,
     "cancel_run": {**RUN, "wish": "cancel"},
     "pause_run": {**RUN, "wish": "pause"},

@@ -237,7 +237,19 @@ def _work(
         queryable=run.first_queryable_at is not None,
         vital=vital,
     )
-    context = Context(
+    return Work(
+        run=run,
+        of_connection=connection,
+        services=services,
+        context=_context(services, run, reporter, vital),
+        journal=journal,
+        progress=reporter.progress,
+        thoughts=thoughts,
+    )
+
+
+def _context(services: Services, run: Run, reporter: Reporter, vital: Vital) -> Context:
+    return Context(
         run=run.id,
         attempt=run.attempt,
         tenant=run.tenant,
@@ -246,15 +258,6 @@ def _work(
         teller=reporter,
         clock=services.clock,
         vital=vital,
-    )
-    return Work(
-        run=run,
-        of_connection=connection,
-        services=services,
-        context=context,
-        journal=journal,
-        progress=reporter.progress,
-        thoughts=thoughts,
     )
 
 
