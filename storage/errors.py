@@ -4,7 +4,10 @@ StorageError
 ├── StorageUnavailable     a server does not answer; try again
 │   ├── DatabaseUnavailable
 │   │   └── DatabaseFull   there is no room; what is there can be read
-│   └── StreamUnavailable
+│   ├── StreamUnavailable
+│   └── LimitsUnavailable
+├── ProviderWaiting        nobody may call this provider for a while: come back when it says
+├── CallTooLarge           no window of the provider's limit holds this call: make it smaller
 ├── Refused                this write may not happen; stop, or read what is there
 │   ├── AttemptFenced      a later attempt owns the run: stop working on it
 │   ├── RunEnded           the run is over
@@ -24,6 +27,8 @@ StorageError
     ├── SecretKeyMissing    credentials are sealed with a key that is not there
     └── SealBroken          what is sealed was changed, or belongs to something else
 """
+
+from datetime import datetime
 
 
 class StorageError(Exception):
@@ -50,6 +55,44 @@ class DatabaseFull(DatabaseUnavailable):
 
 class StreamUnavailable(StorageUnavailable):
     action = "Check that Redis runs and that HEADWATER_REDIS_URL is right."
+
+
+class LimitsUnavailable(StorageUnavailable):
+    action = "Check that Redis runs; until then every worker keeps to a safe share of the limit."
+
+
+class ProviderWaiting(StorageError):
+    """Too long to wait for with a worker in hand. ``until`` is when to try again, in UTC.
+
+    ``reason`` is ``provider_down``, ``rate_limited`` or ``blocked`` (no credit, or the key is
+    refused: it is looked at every ten minutes, and when somebody says that it is repaired).
+    """
+
+    action = "Nothing to do: the run goes on by itself."
+
+    def __init__(self, *, until: datetime, reason: str) -> None:
+        super().__init__(f"The model provider takes no calls until {until:%H:%M:%S} UTC: {reason}.")
+        self.until = until
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _waiting, (self.until, self.reason)
+
+
+class CallTooLarge(StorageError):
+    """``asked`` is what the provider would charge in ``dimension``, ``limit`` what it allows."""
+
+    action = "Ask for less in one call, or raise the limit at the provider."
+
+    def __init__(self, *, dimension: str, asked: float, limit: float) -> None:
+        name = dimension.replace("_", " ")
+        super().__init__(f"One call of {asked:,.0f} {name} is over the limit of {limit:,.0f}.")
+        self.dimension = dimension
+        self.asked = asked
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _too_large, (self.dimension, self.asked, self.limit)
 
 
 class Refused(StorageError):
@@ -125,3 +168,11 @@ class SecretKeyMissing(SetupError):
 
 class SealBroken(SetupError):
     action = "Restore the row from a backup, or disconnect the account and connect it again."
+
+
+def _waiting(until: datetime, reason: str) -> ProviderWaiting:
+    return ProviderWaiting(until=until, reason=reason)
+
+
+def _too_large(dimension: str, asked: float, limit: float) -> CallTooLarge:
+    return CallTooLarge(dimension=dimension, asked=asked, limit=limit)
