@@ -8,7 +8,7 @@ export UV_LINK_MODE := copy
 export PREFECT_HOME ?= $(HEADWATER_DATA_DIR)/prefect
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: .venv/.runtime  ## Ingest this very checkout while you watch, then search it
 	@$(BIN)/headwater ingest . && for query in "where is the next sequence number given" "drain a worker" "chunking loses no byte"; do $(BIN)/headwater search "$$query" --limit 1 || exit $$?; done
@@ -27,6 +27,9 @@ check: .venv/.bench  ## Run the linters, the type checker and the import contrac
 
 bench: .venv/.bench  ## Measure, side by side with what else one could use
 	@$(BIN)/python -m benchmarks
+
+bench-limits: .venv/.bench  ## Measure the limiter of model calls against what else one could use
+	@$(BIN)/python -m benchmarks limits
 
 chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is left (15 minutes)
 	@$(BIN)/python -m tests.chaos --full
@@ -69,4 +72,4 @@ $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/
   && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 endef
 
-.PHONY: help demo up test check bench chaos soak openapi pins clean
+.PHONY: help demo up test check bench bench-limits chaos soak openapi pins clean

@@ -1,5 +1,7 @@
 """Run every benchmark, one after the other; name some to run only those.
 
+``limits`` takes ten minutes and is run only when it is named. Options go to the one that is named.
+
 Ratios within one run are what counts: each program measures Headwater and what one would use
 instead side by side, on the same machine, in the same minute.
 """
@@ -9,23 +11,26 @@ import sys
 from pathlib import Path
 
 ALL = ("chunking", "overhead", "stream", "resume")
+NAMED = (*ALL, "limits")
 
 
-def main(names: list[str]) -> int:
-    unknown = sorted(set(names) - set(ALL))
+def main(arguments: list[str]) -> int:
+    first_option = next((at for at, word in enumerate(arguments) if word.startswith("-")), None)
+    names, options = arguments[:first_option], arguments[len(arguments[:first_option]) :]
+    unknown = sorted(set(names) - set(NAMED))
     if unknown:
-        print(f"No benchmark {', '.join(unknown)}; there are {', '.join(ALL)}.", file=sys.stderr)
+        print(f"No benchmark {', '.join(unknown)}; there are {', '.join(NAMED)}.", file=sys.stderr)
         return 2
-    failed = [name for name in names or ALL if _run(name)]
+    failed = [name for name in names or ALL if _run(name, options)]
     if failed:
         print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _run(name: str) -> int:
+def _run(name: str, options: list[str]) -> int:
     print(f"\n== {name} " + "=" * (70 - len(name)), flush=True)
     root = Path(__file__).parents[1]
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     return subprocess.run(command, cwd=root, check=False).returncode
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -83,7 +84,12 @@ class Process:
     def id(self) -> ProcessId:
         return ProcessId(self.name)
 
-    async def turn(
+    async def turn(self, **said: Any) -> list[TicketId]:
+        """Say it (as ``say`` takes it), and fetch what this process was granted."""
+        await self.say(**said)
+        return await self.fetch()
+
+    async def say(
         self,
         *,
         enqueue: Sequence[Ticket] = (),
@@ -92,8 +98,8 @@ class Process:
         beat: Sequence[TicketId] = (),
         leave: bool = False,
         resume: bool = False,
-    ) -> list[TicketId]:
-        """Say it, and fetch what this process was granted."""
+    ) -> None:
+        """Say it, and leave what is granted by it in the inbox."""
         self.answer = await self.hands.room.turn(
             POOL,
             Turn(
@@ -107,7 +113,6 @@ class Process:
                 resume=resume,
             ),
         )
-        return await self.fetch()
 
     async def fetch(self, *, lapsed: bool = False) -> list[TicketId]:
         found = await self.hands.room.deliveries(POOL, self.id, patience_seconds=0.001)
@@ -146,14 +151,7 @@ class Process:
 
     async def settle(self, tickets: Sequence[TicketId], outcome: Outcome = ANSWERED) -> None:
         """Say how they went, and leave what is granted by it in the inbox."""
-        self.answer = await self.hands.room.turn(
-            POOL,
-            Turn(
-                process=self.id,
-                terms=self.terms,
-                settle=tuple((ticket, outcome) for ticket in tickets),
-            ),
-        )
+        await self.say(settle=[(ticket, outcome) for ticket in tickets])
 
 
 def told(

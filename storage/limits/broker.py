@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -163,7 +163,7 @@ class Broker:
         beat = now - self._beat_at >= BEAT_SECONDS
         turn = self._waiters.take(self.process, self.terms, beat=beat)
         if self._resume:
-            turn = Turn(process=self.process, terms=self.terms, resume=True)
+            turn = replace(turn, resume=True)
         try:
             answer = await self.room.turn(self.pool, turn)
         except BaseException:

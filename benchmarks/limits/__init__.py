@@ -1,0 +1,1 @@
+"""The limiter against what one would use instead, six processes on one key of the mock provider."""
