@@ -150,7 +150,10 @@ class Broker:
         self._waiters.fail(error)
 
     async def _until_news(self, seconds: float) -> None:
-        jitter = random.random() * LEAST_WAIT_SECONDS  # noqa: S311  # so that not all come at once
+        # All processes are told the same moment. Spread over more time the more there are, the
+        # first still comes in a hundredth of a second, and Redis sees no more turns for it.
+        processes = self._answer.processes if self._answer else 1
+        jitter = random.random() * LEAST_WAIT_SECONDS * max(1, processes)  # noqa: S311
         with suppress(TimeoutError):
             async with asyncio.timeout(max(LEAST_WAIT_SECONDS, seconds) + jitter):
                 await self._news.wait()
