@@ -71,12 +71,21 @@ class ProviderWaiting(StorageError):
     action = "Nothing to do: the run goes on by itself."
 
     def __init__(self, *, until: datetime, reason: str) -> None:
-        super().__init__(f"The model provider takes no calls until {until:%H:%M:%S} UTC: {reason}.")
+        why = _WHY.get(reason, reason)
+        action = "Look at the account at the provider." if reason == "blocked" else None
+        super().__init__(f"{why}; it is asked again at {until:%H:%M:%S} UTC.", action=action)
         self.until = until
         self.reason = reason
 
     def __reduce__(self) -> tuple[object, ...]:
         return _waiting, (self.until, self.reason)
+
+
+_WHY = {
+    "provider_down": "The model provider does not answer",
+    "rate_limited": "The model provider asked us to wait",
+    "blocked": "The model provider refuses the account",
+}
 
 
 class CallTooLarge(StorageError):

@@ -21,7 +21,7 @@ from storage.embedded import EmbeddedRedis
 
 WORKERS = 6
 KILLED = 2
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 
 Process = asyncio.subprocess.Process
 

@@ -1,10 +1,11 @@
 """A gateway that calls only when all workers together may: the limiter around another gateway."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from pipelines.errors import MustWait
 from pipelines.llm import quotas
 from pipelines.llm.charging import Charger, Charging
 from pipelines.llm.errors import (
@@ -27,10 +28,11 @@ from pipelines.llm.gateway import (
     Piece,
     Provenance,
 )
-from storage.errors import CallTooLarge
+from storage.errors import CallTooLarge, ProviderWaiting
+from storage.events import WaitingReason
 from storage.limits.broker import Broker, open_broker
 from storage.limits.room import Room
-from storage.limits.values import Dimension, Ending, Outcome, PoolId, Terms, Urgency
+from storage.limits.values import Amounts, Dimension, Ending, Outcome, PoolId, Terms, Urgency
 from storage.limits.waiters import Grant
 
 ENDINGS: tuple[tuple[type[ModelError], Ending], ...] = (
@@ -41,6 +43,12 @@ ENDINGS: tuple[tuple[type[ModelError], Ending], ...] = (
     (AccountRefused, Ending.BLOCKED),
 )
 """The special before the general; any other error proves that the provider works."""
+
+REASONS: Mapping[str, WaitingReason] = {
+    "provider_down": WaitingReason.PROVIDER_DOWN,
+    "rate_limited": WaitingReason.RATE_LIMITED,
+    "blocked": WaitingReason.INPUT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +72,9 @@ class _Told:
 class Limited:
     """Waits for its turn in the pool before each call, and tells the pool how the call went.
 
-    Raises what the gateway inside does, and ``storage.errors.ProviderWaiting``, with ``until`` and
-    a ``reason`` (``provider_down``, ``rate_limited``, ``blocked``), as soon as the provider takes
-    no calls for more than the broker's patience of 90 s: give the worker back and come then. A
-    call that no window of the limit holds is ``TooLong``. Retries go outside, so that each queues.
+    Raises what the gateway inside does, and ``MustWait`` as soon as the provider is known to take
+    no calls for longer than the broker's patience of 90 s. A call that no window of the limit
+    holds is ``TooLong``. Retries go outside, so that each one queues.
     """
 
     inner: Gateway
@@ -109,6 +116,9 @@ class Limited:
                 urgency=Urgency(asked.caller.service.value),
                 cost=cost,
             )
+        except ProviderWaiting as error:
+            reason = REASONS[error.reason]
+            raise MustWait(reason, str(error), action=error.action, until=error.until) from error
         except CallTooLarge as error:
             raise TooLong(str(error), model=asked.model) from error
 
@@ -147,7 +157,7 @@ class Limited:
         quota = quotas.read(error.reply.headers)
         ending = next((end for kind, end in ENDINGS if isinstance(error, kind)), Ending.ANSWERED)
         usage = error.reply.usage
-        charged = None
+        charged: Amounts | None = None
         if isinstance(error, ProviderDown) and _reached(error.reply):
             charged = {Dimension.REQUESTS: 1.0}  # failed requests count at OpenAI, their tokens not
         elif usage is not None:

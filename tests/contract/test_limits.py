@@ -1,6 +1,7 @@
 """What a limiter's room promises, in Redis and in memory, on a clock that stands still."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -576,7 +577,7 @@ async def respond(hands: Hands, process: Process, *, slower_above: int) -> int:
     return process.answer.in_flight
 
 
-def jain(shares: list[float]) -> float:
+def jain(shares: Sequence[float]) -> float:
     """1 where all are equal (Jain, Chiu, Hawe 1984)."""
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from pipelines.errors import MustWait
 from pipelines.llm.charging import Charging
 from pipelines.llm.errors import (
     AnswerMalformed,
@@ -28,7 +29,7 @@ from pipelines.llm.gateway import (
     Usage,
 )
 from pipelines.llm.limited import Limited, open_limited
-from storage.errors import ProviderWaiting
+from storage.events import WaitingReason
 from storage.ids import LOCAL_TENANT
 from storage.limits.memory import MemoryRoom
 from storage.limits.values import Dimension, Limit, PoolId, Terms
@@ -111,7 +112,7 @@ async def test_a_reader_that_stops_in_the_middle_holds_nothing(limited: Limited)
     await anext(stream)
     await stream.aclose()
 
-    assert await limited.ask(CALL)
+    assert (await limited.ask(CALL)).value == {"text": "yes"}
 
 
 async def test_vectors_are_limited_too(limited: Limited) -> None:
@@ -130,7 +131,7 @@ async def test_an_error_is_passed_on_and_settled(
     with pytest.raises(kind):
         await limited.ask(CALL)
 
-    assert await limited.ask(CALL)
+    assert (await limited.ask(CALL)).value == {"text": "yes"}
 
 
 async def test_what_the_headers_say_becomes_the_rate(limited: Limited, provider: Provider) -> None:
@@ -167,16 +168,18 @@ def for_an_hour() -> ModelError:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(exhausted, "blocked"), (for_an_hour, "rate_limited")]
+    ("error", "reason"),
+    [(exhausted, WaitingReason.INPUT), (for_an_hour, WaitingReason.RATE_LIMITED)],
 )
 async def test_a_long_wait_gives_the_worker_back(
-    limited: Limited, provider: Provider, error: Callable[[], ModelError], reason: str
+    limited: Limited, provider: Provider, error: Callable[[], ModelError], reason: WaitingReason
 ) -> None:
     provider.errors = [error()]
     with pytest.raises(ModelError):
         await limited.ask(CALL)
 
-    with pytest.raises(ProviderWaiting) as told:
+    with pytest.raises(MustWait) as told:
         await limited.ask(CALL)
 
-    assert told.value.reason == reason
+    assert told.value.reason is reason
+    assert told.value.until
