@@ -146,7 +146,8 @@ async def open_services(
         stack.enter_context(open_tracing(TracingSettings()))
         database = await stack.enter_async_context(open_database(storage.sql_url()))
         await schema.check(database)
-        redis = await stack.enter_async_context(open_redis(_redis_url(storage)))
+        redis_url = _redis_url(storage)
+        redis = await stack.enter_async_context(open_redis(redis_url))
         log = RedisEventLog(redis)
         limits = Limits(processes=settings.processes)
         yield Services(
@@ -161,7 +162,9 @@ async def open_services(
             workshop=await stack.enter_async_context(open_workshop(limits)),
             locksmith=Locksmith.of(OAuthSettings()),
             keyring=cache(storage.keyring),
-            thinking=await stack.enter_async_context(open_thinking(ModelSettings())),
+            thinking=await stack.enter_async_context(
+                open_thinking(ModelSettings(), redis_url=redis_url)
+            ),
         )
 
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pipelines.llm.charging import Charging
+
 
 class ModelSettings(BaseSettings):
     """The key and the address have the names that everybody's have."""
@@ -26,6 +28,22 @@ class ModelSettings(BaseSettings):
         default="", validation_alias="HEADWATER_FALLBACK_MODELS"
     )
     """Names with commas between them, in the order in which they are tried."""
+
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, validation_alias="HEADWATER_MODEL_RPM"
+    )
+    tokens_per_minute: int | None = Field(
+        default=None, ge=1, validation_alias="HEADWATER_MODEL_TPM"
+    )
+    """What the account may. Where it is not said, replies and refusals tell."""
+
+    concurrency: int | None = Field(
+        default=None, ge=1, validation_alias="HEADWATER_MODEL_CONCURRENCY"
+    )
+    """The most calls under way, by all workers together."""
+
+    charging: Charging | None = Field(default=None, validation_alias="HEADWATER_MODEL_CHARGING")
+    """How the provider counts tokens; None: as who is at ``base_url`` most likely does."""
 
     prices: Path | None = Field(default=None, validation_alias="HEADWATER_PRICES")
 

@@ -9,6 +9,7 @@ from pipelines.context import Clock, SystemClock
 from pipelines.llm.fallback import FallingBack
 from pipelines.llm.gateway import Caller, Gateway, ServiceClass
 from pipelines.llm.metered import Budgeted, Metered, Tally
+from pipelines.llm.pools import open_pools
 from pipelines.llm.provider import open_provider
 from pipelines.llm.questions import READ, Asking
 from pipelines.llm.reading import ModelReader
@@ -96,19 +97,25 @@ def _service(run: Run) -> ServiceClass:
 
 
 @asynccontextmanager
-async def open_thinking(settings: ModelSettings) -> AsyncGenerator[Thinking | None]:
+async def open_thinking(
+    settings: ModelSettings, *, redis_url: str
+) -> AsyncGenerator[Thinking | None]:
     """None without a key: then no model reads, and everything else is as it is."""
     if settings.key is None:
         yield None
         return
     clock = SystemClock()
     key = settings.key.get_secret_value()
-    async with open_provider(key=key, base_url=settings.base_url) as provider:
+    async with (
+        open_provider(key=key, base_url=settings.base_url) as provider,
+        open_pools(provider, settings, key=key, redis_url=redis_url) as gateway,
+    ):
         yield Thinking(
-            gateway=provider,
+            gateway=gateway,
             model=settings.model,
             prices=load(settings.prices, free=settings.local),
             retries=RetryBudget(clock),
             clock=clock,
             fallbacks=settings.fallback_models,
+            queued=True,
         )
