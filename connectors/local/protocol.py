@@ -86,7 +86,7 @@ def tree_entries(lines: str) -> Iterator[Entry]:
         if match is None:
             raise ValueError(f"git ls-tree answered {shown(line)!r}")
         size = int(match["size"]) if match["size"].isdigit() else None
-        yield Entry(match["path"], _nature(match["mode"]), match["oid"], size)
+        yield Entry(match["path"], nature(match["mode"]), match["oid"], size)
 
 
 def object_size(header: str) -> int | None:
@@ -110,7 +110,7 @@ def priority(path: str, *, documentation: bool | None = None) -> Priority:
     return Priority.EARLY if documentation or (documentation is None and about) else Priority.NORMAL
 
 
-def _nature(mode: str) -> Nature:
+def nature(mode: str) -> Nature:
     match mode:
         case "120000":
             return Nature.LINK
