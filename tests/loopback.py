@@ -16,7 +16,10 @@ async def listening(app: ASGIApp) -> AsyncGenerator[str]:
     """Serve an application and answer its origin."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+        config = uvicorn.Config(
+            app, log_level="error", lifespan="off", ws="none", date_header=False
+        )
+        server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await wait_until(lambda: server.started)

@@ -15,8 +15,8 @@ Said = dict[str, list[Any]]
 Answers = dict[int, Said | ConnectorError | None]
 """By number; None for what is not there any more."""
 
-ISSUES_TOGETHER = 100
-PULLS_TOGETHER = 50
+MOST_WEIGHT = 150
+_WEIGHTS = {False: 1, True: 2}  # a pull request has reviews and threads too
 _MOST_PAGES = 50  # of one conversation: 5,000 comments
 
 
@@ -30,12 +30,10 @@ class Conversations:
     repository: str
 
     async def of(self, numbers: Sequence[tuple[int, bool]]) -> Answers:
+        """Each number comes with whether it is a pull request."""
         found: Answers = {}
-        issues = [each for each in numbers if not each[1]]
-        pulls = [each for each in numbers if each[1]]
-        for together, size in ((issues, ISSUES_TOGETHER), (pulls, PULLS_TOGETHER)):
-            for start in range(0, len(together), size):
-                found |= await self._ask(together[start : start + size])
+        for batch in _batches(numbers):
+            found |= await self._ask(batch)
         return found
 
     async def _ask(self, numbers: Sequence[tuple[int, bool]]) -> Answers:
@@ -87,3 +85,15 @@ class Conversations:
     def _variables(self) -> dict[str, object]:
         owner, name = self.repository.split("/")
         return {"owner": owner, "name": name}
+
+
+def _batches(numbers: Sequence[tuple[int, bool]]) -> Sequence[Sequence[tuple[int, bool]]]:
+    batches: list[list[tuple[int, bool]]] = [[]]
+    weight = 0
+    for number, is_pull in numbers:
+        weight += _WEIGHTS[is_pull]
+        if weight > MOST_WEIGHT:
+            batches.append([])
+            weight = _WEIGHTS[is_pull]
+        batches[-1].append((number, is_pull))
+    return [batch for batch in batches if batch]

@@ -128,9 +128,11 @@ class Discussions:
                 events.append(Total(self.key, total, exact=False))
             events += await self._events(place.repository or 0, found)
             total_told = place.listed.total + len(found)
-            place = _with(place, total=total_told, after=page.after or place.listed.after)
+            place = _with(place, total=total_told, after=page.end or place.listed.after)
             yield events, place
-            if page.after is None or len(found) < len(page.found):
+            if page.after is None or any(
+                _is_before(each, place.listed.since) for each in page.found
+            ):
                 return
 
     async def _top(self, pin: ListPlace) -> tuple[Sequence[Fields], ListPlace]:
@@ -142,8 +144,7 @@ class Discussions:
             if after is None:
                 later = _pinned(pin, page.found, pin.pinned)
             found += self._news(page.found, pin.pinned, pin.told)
-            older = any(pin.pinned is not None and _date(each) < pin.pinned for each in page.found)
-            if page.after is None or older:
+            if page.after is None or any(_is_before(each, pin.pinned) for each in page.found):
                 return found, later
             after = page.after
 
@@ -172,7 +173,7 @@ class Discussions:
         if further is not None and further == after:
             raise SourceUnavailable("The discussions have no end: a page follows itself")
         found = [each for each in listed.get("nodes") or () if each]
-        return _Page(found, further, int(listed.get("totalCount") or 0))
+        return _Page(found, further, info.get("endCursor"), int(listed.get("totalCount") or 0))
 
     async def _events(self, repository: int, found: Sequence[Fields]) -> Sequence[Event]:
         bodies: dict[ExternalId, Fetched] = {}
@@ -213,6 +214,7 @@ class Discussions:
 class _Page:
     found: Sequence[dict[str, Any]]
     after: str | None
+    end: str | None
     total: int
 
 
@@ -247,6 +249,10 @@ def _artifact(ref: Ref, fields: Fields, size: int, repository: str) -> Artifact:
         updated_at=_date(fields),
         meta={"repository": repository, "author": prose.login(fields.get("author"))},
     )
+
+
+def _is_before(fields: Fields, moment: datetime | None) -> bool:
+    return moment is not None and _date(fields) < moment
 
 
 def _version(fields: Fields) -> str:

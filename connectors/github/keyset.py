@@ -35,13 +35,16 @@ class Keyset:
     told: dict[int, datetime] = field(default_factory=dict[int, datetime])
     page: int = 1
     over: bool = False
+    floor: datetime | None = None
+    """What is older was told before this reading began."""
+
     _news: bool = False
 
     @classmethod
     def of(cls, feed: Feed) -> "Keyset":
         moment = feed.since
         told = dict.fromkeys(feed.told, moment) if moment else {}
-        return cls(moment, told)
+        return cls(moment, told, floor=moment)
 
     def take(self, items: Sequence[Dated], *, more: bool) -> list[Dated]:
         """``more``: the list goes on after this page."""
@@ -76,6 +79,8 @@ class Keyset:
         self.page, self._news = 1, False
 
     def _is_new(self, item: Dated) -> bool:
+        if self.floor is not None and item.updated_at < self.floor:
+            return False
         before = self.told.get(item.number)
         return before is None or item.updated_at > before
 

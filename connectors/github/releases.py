@@ -26,6 +26,7 @@ class Releases:
     page: int = 100
     _held: Held = field(default_factory=Held)
     _quiet: bool = False
+    _whole: list[dict[str, Any]] | None = None
 
     async def read(self, cursor: GitHubCursor | None) -> Pages:
         """Tell all if the list has changed, latest first; an unchanged one by an equal version."""
@@ -38,7 +39,7 @@ class Releases:
             return
         facts = await self.repository.insist_on(place)
         after = None if place.done else place.listed.after
-        releases = await self._all(first)
+        releases = self._whole = await self._all(first)
         place = GitHubCursor(repository=facts.id, listed=ListPlace(after=after))
         yield [Total(self.key, len(releases), exact=True)]
         left = _after(releases, after)
@@ -56,7 +57,7 @@ class Releases:
         if self._quiet:
             return
         facts = await self.repository.facts()
-        releases = await self._all(await self._list(None, None))
+        releases = self._whole or await self._all(await self._list(None, None))
         for each in releases:
             yield Seen(Ref(self.key, numbered(KIND, facts.id, each["id"])), _version(each))
         yield CensusComplete(len(releases))

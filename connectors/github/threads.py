@@ -6,7 +6,7 @@ so the two lists of comments, which are ordered by their own dates, are looked a
 """
 
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Priority, Ref
@@ -43,6 +43,8 @@ class Threads:
     page: int = 100
     _held: Held = field(default_factory=Held)
     _quiet: bool = False
+    _whole: dict[int, str] | None = None
+    """By number, the version of all there is, if a read has just been through all of it."""
 
     async def read(self, cursor: GitHubCursor | None) -> Pages:
         """Tell what was touched since the cursor; at first everything, oldest change first."""
@@ -50,15 +52,17 @@ class Threads:
         again = place.threads.known > 0
         place = place.model_copy(update={"done": False})
         reading = Reading(self._listing, place.threads.issues)
-        numbers: set[int] = set()
+        numbers: dict[int, str] = {}
+        from_the_start = place.threads == ThreadsPlace()
         async for found in reading.pages():
             place = await self._begun(place)
-            numbers.update(int(each["number"]) for each in found)
+            numbers |= {int(each["number"]): _version(each) for each in found}
             yield await self._page(place := _counted(place, reading.place, len(found)), found)
         place = await self._begun(_counted(place, reading.place, 0))
         async for events, after in self._edits(place, numbers):
             place = after
             yield events
+        self._whole = numbers if from_the_start else None
         expected = _expected(place.threads, numbers)
         known = place.threads.total
         if again:
@@ -73,6 +77,11 @@ class Threads:
         if self._quiet:
             return
         facts, seen = await self.repository.facts(), 0
+        if self._whole is not None:
+            for number, version in self._whole.items():
+                yield Seen(self._ref(facts.id, number), version)
+            yield CensusComplete(len(self._whole))
+            return
         async for found in Reading(self._listing, Feed()).pages():
             for each in found:
                 yield Seen(self._ref(facts.id, each["number"]), _version(each))
@@ -114,7 +123,7 @@ class Threads:
         return [*await self._events(place, found), Checkpoint(self.key, place)]
 
     async def _edits(
-        self, place: GitHubCursor, told: set[int]
+        self, place: GitHubCursor, told: Collection[int]
     ) -> AsyncGenerator[tuple[Sequence[Event], GitHubCursor]]:
         """Tell again whose comments were edited, though their own dates may not say so."""
         for name, path, about in _FEEDS:
@@ -195,13 +204,13 @@ def _counted(place: GitHubCursor, issues: Feed, more: int) -> GitHubCursor:
     return place.model_copy(update={"threads": threads})
 
 
-def _finished(place: GitHubCursor, told: set[int], known: int) -> GitHubCursor:
-    highest = max(told | {place.threads.highest})
+def _finished(place: GitHubCursor, told: Collection[int], known: int) -> GitHubCursor:
+    highest = max(place.threads.highest, *told, 0)
     threads = place.threads.model_copy(update={"total": 0, "known": known, "highest": highest})
     return place.model_copy(update={"threads": threads, "done": True})
 
 
-def _expected(threads: ThreadsPlace, told: set[int]) -> int:
+def _expected(threads: ThreadsPlace, told: Collection[int]) -> int:
     """Those that were known and those that are new; if there are fewer, some were deleted."""
     return threads.known + sum(number > threads.highest for number in told)
 
