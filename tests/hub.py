@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from itertools import count
 
 import httpx
 from pydantic import SecretStr
@@ -15,7 +16,7 @@ from connectors.artifact import PartitionKey
 from connectors.connector import Fetched
 from connectors.egress import Exceptions
 from connectors.errors import Cause, ReauthorizationNeeded
-from connectors.events import Checkpoint, Event, Upsert
+from connectors.events import Checkpoint, Event, Tombstone, Upsert
 from connectors.github.config import GitHubConfig, GitHubCursor
 from connectors.github.crawl import GitHubConnector
 from connectors.github.fake.app import Fake
@@ -26,6 +27,8 @@ from tests.loopback import listening
 
 NAME = "acme/thing"
 TOKEN = "ghp_fake"  # noqa: S105  # of a fake
+# Each connector has a host of its own: no other test's requests count against its limits.
+_HOSTS = count(1)
 LOOPBACK = Exceptions(networks=(ip_network("127.0.0.0/8"),))
 CODE = PartitionKey(f"code:{NAME}")
 ISSUES = PartitionKey(f"issues:{NAME}")
@@ -85,7 +88,10 @@ async def inside(
     clock = (watch or Watch()).clock
     async with httpx.AsyncClient(transport=transport, timeout=None) as client:  # noqa: S113  # no time passes
         session = Session(
-            "http://hub.test", access or Given(token(), "GitHub"), client, clock=clock
+            f"http://hub{next(_HOSTS)}.test",
+            access or Given(token(), "GitHub"),
+            client,
+            clock=clock,
         )
         connector = GitHubConnector(config, session, page, few)
         try:
@@ -116,18 +122,22 @@ class Index:
                 self.events.append(event)
                 page.append(event)
                 if isinstance(event, Checkpoint):
-                    await self._store(connector, page)
-                    assert isinstance(event.cursor, GitHubCursor)
-                    dumped = event.cursor.model_dump_json()
-                    self.cursors[part] = GitHubCursor.model_validate_json(dumped)
+                    await self.store(connector, page)
                     page = []
 
-    async def _store(self, connector: GitHubConnector, page: Sequence[Event]) -> None:
+    async def store(self, connector: GitHubConnector, page: Sequence[Event]) -> None:
+        """Keep what a page told, and the cursor at its end, as it comes out of a database."""
         told = [event.artifact for event in page if isinstance(event, Upsert)]
         new = [each for each in told if self.versions.get(each.ref.external_id) != each.version]
         fetched = await connector.fetch([each.ref for each in new]) if new else {}
         for artifact in new:
             self._keep(artifact.ref.external_id, artifact.version, fetched[artifact.ref])
+        for event in page:
+            if isinstance(event, Tombstone):
+                self.contents.pop(event.ref.external_id, None)
+            if isinstance(event, Checkpoint):
+                cursor = GitHubCursor.model_validate_json(event.cursor.model_dump_json())
+                self.cursors[event.partition] = cursor
 
     def _keep(self, external_id: str, version: str, content: Fetched) -> None:
         self.fetched.append(external_id)

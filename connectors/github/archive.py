@@ -63,7 +63,8 @@ class Archive:
         async for member in self._members:
             place = self.order.get(member.path, -1)
             self._note(member, found)
-            self._reached = max(self._reached, place)
+            if place > self._reached:
+                self._reached, self._failures = place, 0
             if self._reached >= last:
                 return
         self._reached = len(self.order)  # it has ended, and well
@@ -72,7 +73,6 @@ class Archive:
         entry = self._wanted.get(member.path)
         if entry and member.content is not None and blob_sha(member.content) == entry.version:
             found[entry.version] = member.content
-            self._failures = 0
 
     async def _read(self) -> AsyncGenerator[Member]:
         """Yield the members of a new download. Raises ``Damaged`` if it is not whole."""

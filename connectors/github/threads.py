@@ -57,17 +57,20 @@ class Threads:
         async for found in reading.pages():
             place = await self._begun(place)
             numbers |= {int(each["number"]): _version(each) for each in found}
+            if not place.threads.total:
+                expected = max((reading.pages_ahead - 1) * self.page, len(found))
+                yield [Total(self.key, expected, exact=False)]
             yield await self._page(place := _counted(place, reading.place, len(found)), found)
         place = await self._begun(_counted(place, reading.place, 0))
         async for events, after in self._edits(place, numbers):
             place = after
             yield events
         self._whole = numbers if from_the_start else None
-        expected = _expected(place.threads, numbers)
         known = place.threads.total
+        left = _expected(place.threads, numbers)
         if again:
-            known = expected if reading.unchanged else await self._count()
-        self._quiet = again and known == expected
+            known = left if reading.unchanged else await self._count()
+        self._quiet = again and known == left
         yield [
             Total(self.key, place.threads.total, exact=True),
             Checkpoint(self.key, _finished(place, numbers, known), done=True),
