@@ -6,8 +6,10 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, IPvAnyNetwork, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from connectors.egress import Exceptions
 
 
 def _name() -> str:
@@ -54,12 +56,24 @@ class PipelineSettings(BaseSettings):
     )
     """Modules with workflows of your own, separated by commas."""
 
-    @field_validator("workflows", mode="before")
+    egress_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    """Networks beyond the internet that connectors may reach, separated by commas: an Enterprise
+    Server's, loopback for a fake. There, any port and plain HTTP are allowed too."""
+
+    egress_proxy: str | None = Field(default=None, pattern="^https?://")
+    """A forward proxy that connectors go through. It resolves names, and it checks them."""
+
+    @field_validator("workflows", "egress_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @property
+    def egress(self) -> Exceptions:
+        """What connectors may reach beyond the public internet."""
+        return Exceptions(networks=self.egress_networks, proxy=self.egress_proxy)
 
     @property
     def lease(self) -> timedelta:

@@ -1,13 +1,14 @@
 """Opening the source of a run with the credential of its owner, and asking them when it is dead."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
+from connectors import egress
 from connectors.access import Access, Anonymous, Given
 from connectors.artifact import PartitionKey, Ref
 from connectors.connector import Account, Connector, Fetched, Hint, Plan, Probe, Scope, Spec
@@ -46,7 +47,9 @@ async def open_source(work: Work) -> AsyncGenerator[Ingestion]:
         waiting = await artifacts.backlog(tx, work.connection.id)
         work.progress.searchable = await artifacts.searchable(tx, work.connection.id)
     access = _access(work, spec)
-    async with spec.open(config, access) as connector:
+    async with AsyncExitStack() as opened:
+        with egress.excepting(work.services.settings.egress):
+            connector = await opened.enter_async_context(spec.open(config, access))
         ingestion = Ingestion(work, spec, Asking(connector, access), Backlog(waiting))
         if is_suspect(ingestion):
             ingestion.lanes = 1  # so that what kills is not lost among what does not

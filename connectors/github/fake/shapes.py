@@ -20,6 +20,22 @@ _REPO_URLS = (
     "statuses", "subscribers", "subscription", "tags", "teams", "trees",
 )  # fmt: skip
 
+_ABOUT_REPOSITORIES = {
+    "description": None,
+    "has_issues": True,
+    "has_downloads": False,
+    "mirror_url": None,
+    "homepage": None,
+    "language": None,
+    "default_branch": "main",
+    "archived": False,
+    "disabled": False,
+    "license": None,
+    "pushed_at": "2026-03-01T00:00:00Z",
+    "created_at": "2020-01-01T00:00:00Z",
+    "updated_at": "2026-03-01T00:00:00Z",
+}
+
 
 def user(api: str, login: str) -> dict[str, Any]:
     url = f"{api}/users/{login}"
@@ -60,31 +76,19 @@ def repository(api: str, repo: Repo) -> dict[str, Any]:
         "owner": user(api, owner),
         "private": repo.private,
         "html_url": page,
-        "description": None,
         "url": url,
         **{f"{each}_url": f"{url}/{each}" for each in _REPO_URLS},
         **flags,
         **counts,
-        "has_issues": True,
+        **_ABOUT_REPOSITORIES,
         "has_discussions": repo.has_discussions,
-        "has_downloads": False,
         "clone_url": f"{page}.git",
         "git_url": f"git://github.com/{repo.full_name}.git",
         "ssh_url": f"git@github.com:{repo.full_name}.git",
         "svn_url": page,
-        "mirror_url": None,
-        "homepage": None,
-        "language": None,
-        "default_branch": "main",
-        "archived": False,
-        "disabled": False,
-        "license": None,
         "size": sum(len(content) for _, content in repo.files.values()) // 1024,
         "open_issues": issues,
         "open_issues_count": issues,
-        "pushed_at": "2026-03-01T00:00:00Z",
-        "created_at": "2020-01-01T00:00:00Z",
-        "updated_at": "2026-03-01T00:00:00Z",
     }
 
 
