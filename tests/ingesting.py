@@ -108,11 +108,12 @@ async def open_house(
     *specs: Spec,
     workflows: Mapping[str, Workflow[Any, Any]] | None = None,
     thinking: Thinking | None = None,
+    settings: PipelineSettings | None = None,
 ) -> AsyncGenerator[House]:
     log = MemoryEventLog()
     async with open_workshop() as workshop:
         services = Services(
-            settings=PipelineSettings(name="tester"),
+            settings=settings or PipelineSettings(name="tester"),
             workflows=workflows or {},
             specs={**catalog.specs(), **{spec.kind: spec for spec in specs}},
             database=database,

@@ -126,7 +126,7 @@ class Threads:
         return [*await self._events(place, found), Checkpoint(self.key, place)]
 
     async def _edits(
-        self, place: GitHubCursor, told: Collection[int]
+        self, place: GitHubCursor, told: Mapping[int, str]
     ) -> AsyncGenerator[tuple[Sequence[Event], GitHubCursor]]:
         """Tell again whose comments were edited, though their own dates may not say so."""
         for name, path, about in _FEEDS:
@@ -139,7 +139,9 @@ class Threads:
                 edited |= _edited(found, about)
             threads = place.threads.model_copy(update={name: reading.place})
             place = place.model_copy(update={"threads": threads})
-            fields = [await self._one(number) for number in edited if number not in told]
+            # Versions begin with the issue's date: one told as it was after the edit has it.
+            late = [number for number, date in edited.items() if told.get(number, "") < date]
+            fields = [await self._one(number) for number in late]
             events = await self._events(place, [each for each in fields if each])
             yield [_at_edit(event, edited) for event in events], place
 
