@@ -87,7 +87,7 @@ class Archive:
                 if size > limit:
                     raise Damaged("The archive is larger than the files it is of")
                 for member in reader.feed(piece):
-                    yield Member(_inside(member.path), member.size, member.content)
+                    yield Member(_inside(member.path), member.content)
         if not (reader.finished and inflater.finished):
             raise Damaged("The archive breaks off")
 

@@ -24,7 +24,6 @@ class Member:
     """A file in the archive. ``content`` is None for one that nobody wants."""
 
     path: str
-    size: int
     content: bytes | None
 
 
@@ -96,9 +95,9 @@ class TarReader:
         body = data[: reading.size]
         match reading.kind:
             case b"0":
-                return Member(reading.path, reading.size, body)
+                return Member(reading.path, body)
             case b"":
-                return Member(reading.path, reading.size, None)
+                return Member(reading.path, None)
             case b"L":
                 self._path = body.rstrip(b"\0").decode(errors="surrogateescape")
             case b"x":
