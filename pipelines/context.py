@@ -3,11 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from pipelines.ledger import Ledger
+from pipelines.library import Library, MemoryLibrary
+from pipelines.llm.gateway import Caller, Gateway
 from pipelines.vital import Vital
 from pipelines.workshop import Workshop
 from storage.ids import Attempt, RunId, TenantId
@@ -74,12 +76,29 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Whom a component may ask, and in whose name."""
+
+    name: str
+    gateway: Gateway
+    asker: Caller
+
+    def caller(self, purpose: str) -> Caller:
+        """``purpose`` is the component that asks."""
+        return replace(self.asker, purpose=purpose)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     run: RunId
     attempt: Attempt
     tenant: TenantId
     ledger: Ledger
     workshop: Workshop
+    library: Library = field(default_factory=MemoryLibrary)
+    model: Model | None = None
+    """None: no key is configured, and what can be done without one is done."""
+
     teller: Teller = field(default_factory=Silence)
     clock: Clock = field(default_factory=SystemClock)
     vital: Vital = field(default_factory=Vital)

@@ -17,6 +17,7 @@ from pipelines.context import Clock, Context, SystemClock
 from pipelines.errors import HandedOver
 from pipelines.journal import Journal
 from pipelines.ledger import MemoryLedger
+from pipelines.library import SqlLibrary
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.thinking import Thinking, Thoughts, open_thinking, recall
 from pipelines.progress import NoStages, Progress
@@ -244,20 +245,24 @@ def _work(
         run=run,
         of_connection=connection,
         services=services,
-        context=_context(services, run, reporter, vital),
+        context=_context(services, run, reporter, vital, thoughts),
         journal=journal,
         progress=reporter.progress,
         thoughts=thoughts,
     )
 
 
-def _context(services: Services, run: Run, reporter: Reporter, vital: Vital) -> Context:
+def _context(
+    services: Services, run: Run, reporter: Reporter, vital: Vital, thoughts: Thoughts | None
+) -> Context:
     return Context(
         run=run.id,
         attempt=run.attempt,
         tenant=run.tenant,
         ledger=MemoryLedger(),
         workshop=services.workshop,
+        library=SqlLibrary(services.database, run.tenant),
+        model=None if thoughts is None else thoughts.model,
         teller=reporter,
         clock=services.clock,
         vital=vital,

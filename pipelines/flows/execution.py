@@ -13,11 +13,13 @@ from pipelines.errors import StageFailed, WorkflowBroken
 from pipelines.flows.attempt import Outcome, conclude
 from pipelines.guards import Boundary, Traced
 from pipelines.journal import Step
+from pipelines.llm.metered import sums
 from pipelines.runtime import Work
 from pipelines.speaker import Speaker
 from pipelines.workflow import Workflow
 from storage import crashpoints, results
 from storage.events import EventKind, RunStatus
+from storage.money import usage
 from storage.results import Result
 
 LOOK_SECONDS = 0.25
@@ -86,8 +88,12 @@ class _Execution:
         work, speaker = self.work, self.speaker
         result = Result(text=speaker.text, items=speaker.items, output=output)
 
+        used = work.thoughts.tally.take() if work.thoughts else ()
+
         async def write(step: Step) -> None:
             await results.keep(step.tx, work.run.tenant, work.run.id, result)
+            await usage.add(step.tx, work.run.tenant, work.run.id, used)
+            step.counts += sums(used)
             work.progress.activity = "Done"
             step.tell(EventKind.SUCCEEDED, rate=None, eta=None, reason=None)
             crashpoints.reached("result.writing")

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.context import Clock, SystemClock
+from pipelines.context import Clock, Model, SystemClock
 from pipelines.llm.fallback import FallingBack
 from pipelines.llm.gateway import Caller, Gateway, ServiceClass
 from pipelines.llm.metered import Budgeted, Metered, Tally
@@ -16,6 +16,7 @@ from pipelines.llm.reading import ModelReader
 from pipelines.llm.retrying import RetryBudget, Retrying
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.traced import Traced
+from pipelines.workflow import INGEST
 from storage import profiles
 from storage.connections import Connection
 from storage.database import Tx
@@ -61,7 +62,7 @@ class Thinking:
 class Thoughts:
     """One attempt's: whom it asks, who reads for it, and what that used."""
 
-    gateway: Gateway
+    model: Model
     reader: ModelReader
     tally: Tally
     told: Mapping[str, Any]
@@ -77,13 +78,14 @@ async def recall(
         budget=await usage.budget(tx, run.tenant, run.id),
         before=await usage.spent(tx, run.tenant, run.id),
     )
+    caller = Caller(purpose="read", tenant=run.tenant, run=run.id, service=_service(run))
     asking = Asking(
         model=thinking.model,
         profile=profiles.parse(connection.profile if connection else None),
-        caller=Caller(purpose="read", tenant=run.tenant, run=run.id, service=_service(run)),
+        caller=caller,
     )
     return Thoughts(
-        gateway=gateway,
+        model=Model(name=thinking.model, gateway=gateway, asker=caller),
         reader=ModelReader(gateway=gateway, asking=asking),
         tally=tally,
         told=thinking.reader,
@@ -91,7 +93,9 @@ async def recall(
 
 
 def _service(run: Run) -> ServiceClass:
-    """Who asked for the run and watches it comes first; a schedule can wait."""
+    """Who waits for an answer comes first, then who watches an ingestion; a schedule can wait."""
+    if run.workflow != INGEST:
+        return ServiceClass.INTERACTIVE
     scheduled = run.input.get("trigger") == "schedule"
     return ServiceClass.SCHEDULED if scheduled else ServiceClass.ONBOARDING
 

@@ -15,6 +15,7 @@ from storage.artifacts.reading import (
     queue,
     searchable,
     staged,
+    useful,
 )
 from storage.artifacts.values import (
     ArtifactRow,
@@ -50,4 +51,5 @@ __all__ = [
     "stage",
     "staged",
     "touch",
+    "useful",
 ]

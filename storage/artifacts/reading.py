@@ -122,6 +122,27 @@ async def page(
     return await _shown(tx, query)
 
 
+async def useful(
+    tx: Tx, tenant: TenantId, connection_id: ConnectionId, *, limit: int
+) -> list[ArtifactRow]:
+    """Of what can be searched, what its connector holds for the most useful, the newest first."""
+    query = (
+        select(artifacts)
+        .where(
+            artifacts.c.tenant_id == tenant,
+            artifacts.c.connection_id == connection_id,
+            artifacts.c.status == ArtifactStatus.READY,
+        )
+        .order_by(
+            artifacts.c.priority,
+            artifacts.c.source_updated_at.desc().nulls_last(),
+            artifacts.c.id.desc(),
+        )
+        .limit(limit)
+    )
+    return await _shown(tx, query)
+
+
 async def get(tx: Tx, tenant: TenantId, artifact_id: ArtifactId) -> ArtifactRow | None:
     query = select(artifacts).where(artifacts.c.tenant_id == tenant, artifacts.c.id == artifact_id)
     rows = await _shown(tx, query)
