@@ -13,6 +13,19 @@ PartitionKey = NewType("PartitionKey", str)
 """One crawlable part of a connection: a repository's code, its issues, a mailbox."""
 
 
+_PART = "%#"  # no id of an artifact of its own has this in it
+
+
+def part_of(whole: ExternalId, name: str) -> ExternalId:
+    """The id of something that was found in an artifact, and lives as long as that does."""
+    return ExternalId(f"{whole}{_PART}{name}")
+
+
+def whole_of(external_id: ExternalId) -> ExternalId:
+    """The artifact that this one is a part of; itself, if it is none."""
+    return ExternalId(external_id.partition(_PART)[0])
+
+
 class Priority(IntEnum):
     """What is worth processing first. Lower comes first."""
 
@@ -33,6 +46,7 @@ class SkipReason(StrEnum):
     LINK = "link"  # a symbolic link: recorded, never followed
     SUBMODULE = "submodule"
     LFS_POINTER = "lfs_pointer"
+    BULK = "bulk"  # a mail to nobody in particular: newsletters, notifications
     SPECIAL = "special"  # a socket, a device, a pipe
 
 

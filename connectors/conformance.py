@@ -9,8 +9,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from connectors.artifact import Ref
-from connectors.connector import Connector, Probe
+from connectors.artifact import Ref, whole_of
+from connectors.connector import Connector, Content, Probe
 from connectors.errors import ArtifactGone, ConnectorError, CursorExpired, ReauthorizationNeeded
 from connectors.events import (
     CensusComplete,
@@ -80,6 +80,7 @@ async def ids_can_be_stored(world: World) -> None:
         _hold(ref not in seen, f"{ref.external_id!r} is told twice in one read")
         _hold(ref.partition == world.partition, f"{ref.external_id!r} is of another partition")
         _hold(ref.external_id.isprintable(), f"{ref.external_id!r} cannot be printed")
+        _hold(whole_of(ref.external_id) == ref.external_id, "an id reads like a part of another")
         size = len(ref.external_id.encode(errors="surrogatepass"))
         _hold(0 < size <= MAX_ID_BYTES, f"an id is {size} bytes long")
         seen.add(ref)
@@ -167,7 +168,7 @@ async def fetch_answers_every_ref(world: World) -> None:
         second = await connector.fetch([*told, *told])
     _hold(set(first) == set(told), "the answer is not about the refs that were asked for")
     _hold(dict(first) == dict(second), "asking twice gives another answer")
-    wrong = [type(got) for got in first.values() if not isinstance(got, bytes | Skipped)]
+    wrong = [type(got) for got in first.values() if not isinstance(got, bytes | Content | Skipped)]
     _hold(not wrong, f"what was just told cannot be fetched: {wrong[:3]}")
 
 

@@ -8,11 +8,25 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from connectors.access import Access, Consent, CredentialKind
-from connectors.artifact import PartitionKey, Ref
+from connectors.artifact import Artifact, PartitionKey, Ref
 from connectors.errors import ConnectorError
 from connectors.events import CensusEvent, Cursor, Event, Skipped
 
-Fetched = bytes | Skipped | ConnectorError
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that tell more of their artifact than was known before, and other artifacts in it.
+
+    ``artifact`` has the same ref and version. Each of ``parts`` has an id by ``part_of`` this one:
+    it is staged with it, is in no census, and goes when this one goes.
+    """
+
+    body: bytes
+    artifact: Artifact
+    parts: tuple["Content", ...] = ()
+
+
+Fetched = bytes | Content | Skipped | ConnectorError
 """What came of one ref: its bytes, why they are not wanted after all, or why there are none."""
 
 

@@ -8,6 +8,7 @@ ConnectorError
 ├── SourceInvalid           it is there, but cannot be ingested as it is; ask the user
 ├── CursorExpired           the source forgot our place; enumerate again and compare
 ├── ArtifactGone            one artifact vanished between listing and fetching; go on
+├── ArtifactUnreadable      one artifact is broken, or too much for anybody to read; go on
 ├── KindUnknown             nothing installed reads this kind of source; ask the user
 └── KindBroken              an installed connector cannot be loaded; ask the operator
 """
@@ -120,6 +121,12 @@ class ArtifactGone(ConnectorError):
     """The artifact was listed, but is not there any more."""
 
     action = "Nothing to do: the next run will see that it is gone."
+
+
+class ArtifactUnreadable(ConnectorError):
+    """The artifact is there, and nothing can be made of it."""
+
+    action = "Nothing to do: the rest goes on. Look at it where it is, if it matters."
 
 
 class KindUnknown(ConnectorError):

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from connectors.artifact import FailureClass
 from connectors.errors import (
     ArtifactGone,
+    ArtifactUnreadable,
     ConnectorError,
     ReauthorizationNeeded,
     SourceInvalid,
@@ -122,6 +123,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _INTERNAL = FailureClass.INTERNAL
 _CLASS_OF: dict[type[ConnectorError], FailureClass] = {
     ArtifactGone: FailureClass.NOT_FOUND,
+    ArtifactUnreadable: FailureClass.MALFORMED,
     ReauthorizationNeeded: FailureClass.AUTH_EXPIRED,
     SourceInvalid: FailureClass.MALFORMED,
     SourceMissing: FailureClass.NOT_FOUND,

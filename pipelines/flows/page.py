@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.artifact import Artifact, ExternalId, Ref
+from connectors.connector import Content, Fetched
 from connectors.errors import ArtifactGone, ConnectorError
 from connectors.events import Failed, Skipped, Tombstone, Upsert
 from pipelines.stages import ready_key
@@ -75,6 +76,9 @@ class Plan:
     )
     unchanged: set[ExternalId] = field(default_factory=set[ExternalId])
     skipped_again: dict[ExternalId, str] = field(default_factory=dict[ExternalId, str])
+    again: set[ExternalId] = field(default_factory=set[ExternalId])
+    """Those of ``stage`` that keep what is known of them, as their contents may have told it."""
+
     fetched_bytes: int = 0
 
     @property
@@ -135,24 +139,32 @@ def sort(page: Page, before: Before) -> Plan:
             plan.unchanged.add(external_id)
         else:  # interrupted, failed, or made by older components: its content is stored
             plan.stage.append(described(artifact, known.digest))
+            plan.again.add(external_id)
     return plan
 
 
-def weigh(
-    plan: Plan, before: Before, fetched: Mapping[Ref, bytes | Skipped | ConnectorError]
-) -> None:
+def weigh(plan: Plan, before: Before, fetched: Mapping[Ref, Fetched]) -> None:
     """Decide by the contents who is new, and add them to the plan."""
     for artifact in plan.fetch:
         external_id = artifact.ref.external_id
         match fetched.get(artifact.ref):
             case bytes(body):
                 _weigh_body(plan, artifact, body, before)
+            case Content() as content:
+                for each in (content, *content.parts):
+                    _weigh_body(plan, each.artifact, each.body, before)
             case Skipped() as skipped:
                 plan.skips[external_id] = skipped
             case ArtifactGone() | None:
                 continue  # as if it had not been named: the census will tell
             case error:
                 plan.failed[external_id] = error
+
+
+def parts(fetched: Mapping[Ref, Fetched]) -> list[ExternalId]:
+    """Those that only the contents told of."""
+    contents = (content for content in fetched.values() if isinstance(content, Content))
+    return [part.artifact.ref.external_id for content in contents for part in content.parts]
 
 
 def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, before: Before) -> None:

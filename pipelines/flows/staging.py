@@ -1,12 +1,12 @@
 """A page of a crawl on its way into the database: with its cursor and its counts, or not at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.artifact import ExternalId, PartitionKey
 from connectors.events import Checkpoint, Failed, Skipped
 from pipelines.errors import Explanation, explain
 from pipelines.flows.ingestion import Ingestion, failure, record_failures
-from pipelines.flows.page import Before, Page, Plan, by_reason, described, sort, weigh
+from pipelines.flows.page import Before, Page, Plan, by_reason, described, parts, sort, weigh
 from pipelines.journal import Step
 from pipelines.progress import StageKey
 from storage import artifacts, blobs, crashpoints, partitions
@@ -32,7 +32,12 @@ async def store(
     plan = sort(page, before)
     if plan.fetch:
         refs = [artifact.ref for artifact in plan.fetch]
-        weigh(plan, before, await ingestion.connector.fetch(refs))
+        fetched = await ingestion.connector.fetch(refs)
+        if within := parts(fetched):
+            async with work.database.reading() as tx:
+                more = await artifacts.known(tx, work.connection.id, within)
+            before = replace(before, known={**known, **more})
+        weigh(plan, before, fetched)
     crashpoints.reached("page.fetched")
     staging = Staging(ingestion, page, plan, before)
 
@@ -68,7 +73,12 @@ class Staging:
     async def _stage(self, step: Step) -> None:
         work, plan = self.ingestion.work, self.plan
         await blobs.put(step.tx, work.run.tenant, plan.bodies)
-        await artifacts.stage(step.tx, work.run.tenant, work.connection.id, work.run.id, plan.stage)
+        new = [row for row in plan.stage if row.external_id not in plan.again]
+        again = [row for row in plan.stage if row.external_id in plan.again]
+        for rows, kept in ((new, ()), (again, artifacts.TOLD)):
+            await artifacts.stage(
+                step.tx, work.run.tenant, work.connection.id, work.run.id, rows, kept=kept
+            )
         await artifacts.touch(step.tx, work.connection.id, plan.touch)
         staged = [ExternalId(new.external_id) for new in plan.stage]
         step.counts += Counts(found=self.before.found(staged))

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import structlog
 
-from connectors.artifact import PartitionKey
+from connectors.artifact import ExternalId, PartitionKey, whole_of
 from connectors.errors import SourceUnavailable
 from connectors.events import CensusComplete
 from pipelines.component import component
@@ -76,7 +76,8 @@ async def _census(ingestion: Ingestion, partition: PartitionKey) -> frozenset[st
 async def _absent(
     ingestion: Ingestion, partition: PartitionKey, seen: frozenset[str]
 ) -> list[Known]:
-    """Skipped ones are not in a census, and were never in the index."""
+    """Skipped ones are not in a census, and were never in the index; parts go with their whole."""
     work = ingestion.work
     absent = await work.look(lambda tx: artifacts.absent(tx, work.connection.id, partition, seen))
-    return [known for known in absent if known.status is not ArtifactStatus.SKIPPED]
+    wanted = (known for known in absent if known.status is not ArtifactStatus.SKIPPED)
+    return [known for known in wanted if whole_of(ExternalId(known.external_id)) not in seen]

@@ -26,9 +26,10 @@ from storage.artifacts.values import (
     Ready,
     Staged,
 )
-from storage.artifacts.writing import delete, describe, ready, skip, stage, touch
+from storage.artifacts.writing import TOLD, delete, describe, ready, skip, stage, touch
 
 __all__ = [
+    "TOLD",
     "ArtifactRow",
     "ArtifactStatus",
     "Known",

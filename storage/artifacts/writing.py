@@ -13,6 +13,9 @@ from storage.database import Tx
 from storage.ids import ConnectionId, RunId, TenantId
 from storage.tables import artifacts, chunks, failures
 
+TOLD = frozenset({"kind", "title", "path", "url", "mime", "size", "meta", "source_created_at"})
+"""What an artifact's content may have told of it, and a listing does not know."""
+
 # What a row keeps when its artifact is seen again: who it is, and what is still searchable of it.
 _IDENTITY = frozenset({"tenant_id", "connection_id", "external_id", "created_at"})
 
@@ -25,10 +28,15 @@ async def stage(
     connection_id: ConnectionId,
     run_id: RunId,
     rows: Sequence[NewArtifact],
+    *,
+    kept: Collection[str] = (),
 ) -> None:
-    """Put fetched artifacts into the queue, the ones that are known under their old id."""
+    """Put fetched artifacts into the queue, the ones that are known under their old id.
+
+    Of those that are known, the columns in ``kept`` stay as they are.
+    """
     common = _common(tenant, connection_id, run_id, ArtifactStatus.STAGED)
-    await _upsert(tx, [_staged_row(row) | common for row in rows])
+    await _upsert(tx, [_staged_row(row) | common for row in rows], kept=kept)
 
 
 async def describe(tx: Tx, connection_id: ConnectionId, rows: Sequence[NewArtifact]) -> None:
