@@ -13,7 +13,7 @@ from connectors.mail.letter import LONGEST_HEADER, Headers
 from connectors.mail.plain import decoded, visible
 
 _FOLDED = re.compile(r"\s+")
-_MESSAGE_ID = re.compile(r"<([^<>\s]{1,900})>")
+_MESSAGE_ID = re.compile(r"<([!-;=?-~]{1,900})>")
 _PREFIX = re.compile(r"\s*(?:re|aw|sv|fwd?|wg|tr|rv|antw)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
 _MOST_WORDS = 200  # encoded words a header; each costs, and no honest subject has more
 _MOST_REFERENCES = 100
@@ -36,7 +36,7 @@ def message_id(headers: Headers) -> str:
     when it was sent, by whom, to whom and about what, which no server rewrites.
     """
     match = _MESSAGE_ID.search(headers.get("message-id"))
-    if match and match[1].isprintable():
+    if match:
         return match[1]
     told = "\n".join(headers.get(name) for name in ("date", "from", "to", "subject"))
     return f"sha256:{sha256(told.encode(errors='replace')).hexdigest()}"

@@ -80,6 +80,23 @@ def forwarded(inner: Headers, body: Branch | Part) -> Branch:
     return Branch((part, body))
 
 
+def part(
+    described: "Message[Any, Any]", content: bytes | None, *, size: int, place: str = ""
+) -> Part:
+    """A part by the headers that describe it."""
+    name = _name(described)
+    disposition = str(described.get("content-disposition", "")).strip().lower()
+    return Part(
+        mime=described.get_content_type()[:100],
+        charset=_charset(described),
+        name=name,
+        content=content,
+        size=size,
+        attached=disposition.startswith("attachment") or bool(name),
+        place=place,
+    )
+
+
 def _collect(root: Branch | Part, bodies: list[tuple[Part, ...]], attachments: list[Part]) -> None:
     if isinstance(root, Part):
         is_body = root.mime in _BODIES and not root.attached
@@ -109,16 +126,7 @@ def _branch(message: "Message[Any, Any]", depth: int = 0) -> Branch | Part:
 def _part(message: "Message[Any, Any]") -> Part:
     content = message.get_payload(decode=True)
     body = content if isinstance(content, bytes) else b""
-    name = _name(message)
-    disposition = str(message.get("content-disposition", "")).strip().lower()
-    return Part(
-        mime=message.get_content_type()[:100],
-        charset=_charset(message),
-        name=name,
-        content=body,
-        size=len(body),
-        attached=disposition.startswith("attachment") or bool(name),
-    )
+    return part(message, body, size=len(body))
 
 
 def _name(message: "Message[Any, Any]") -> str:

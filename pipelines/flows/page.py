@@ -7,7 +7,7 @@ bear the run's id) is not found a second time, however often a source or a resta
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.artifact import Artifact, ExternalId, Ref
 from connectors.connector import Content, Fetched
@@ -152,7 +152,8 @@ def weigh(plan: Plan, before: Before, fetched: Mapping[Ref, Fetched]) -> None:
                 _weigh_body(plan, artifact, body, before)
             case Content() as content:
                 for each in (content, *content.parts):
-                    _weigh_body(plan, each.artifact, each.body, before)
+                    told = replace(each.artifact, priority=artifact.priority)
+                    _weigh_body(plan, told, each.body, before)
             case Skipped() as skipped:
                 plan.skips[external_id] = skipped
             case ArtifactGone() | None:

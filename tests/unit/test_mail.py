@@ -165,8 +165,10 @@ def test_invisible_characters_are_left_away() -> None:
     [
         (REPLY, "Yes, on Tuesday."),
         (
-            "Agreed.\n\n-----Original Message-----\n"
-            "From: Bob\nSent: Monday\nTo: Ann\nSubject: x\n\nShall we?",
+            (
+                "Agreed.\n\n-----Original Message-----\n"
+                "From: Bob\nSent: Monday\nTo: Ann\nSubject: x\n\nShall we?"
+            ),
             "Agreed.",
         ),
         (
