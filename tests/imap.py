@@ -7,8 +7,8 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
 from ipaddress import ip_network
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 

@@ -180,7 +180,7 @@ async def test_what_a_reply_repeats_is_cut_only_if_it_is_in_the_inbox(server: Se
     async with open_imap(server.config(), ACCESS) as connector:  # which has listed nothing
         fetched = await connector.fetch(refs)
 
-    texts = {ref.external_id: str(got) for ref, got in fetched.items()}
+    texts = {str(ref.external_id): str(got) for ref, got in fetched.items()}
     assert "The question" not in texts["mail:2@example.org"]
     assert "The question" in texts["mail:3@example.org"]
 

@@ -1,0 +1,116 @@
+"""A mailbox that changes and remembers how, and what it charges for looking at it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from connectors.gmail.quota import Call
+
+
+class Fault(StrEnum):
+    """How a call can fail; each is scripted for so many of the next calls."""
+
+    PACE = "pace"  # 403 userRateLimitExceeded
+    TOO_MANY = "too_many"  # 429, with a time
+    SERVER = "server"  # 503
+    SCOPE = "scope"  # 403, the token may not
+    GARBAGE = "garbage"  # 200 with a page of a proxy
+
+
+@dataclass(slots=True)
+class Message:
+    id: str
+    thread: str
+    raw: bytes
+    labels: list[str]
+    received_ms: int
+    history: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """``kind`` is the key of Gmail's history record."""
+
+    id: int
+    kind: str
+    message: str
+    thread: str
+    labels: tuple[str, ...]  # of the message, afterwards
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class World:
+    """``before`` is called before each call is answered, with its number: things happen then.
+
+    ``forgotten`` is the history up to which nothing is known any more.
+    """
+
+    address: str = "ann@example.org"
+    tokens: set[str] = field(default_factory=lambda: {"token"})
+    messages: dict[str, Message] = field(default_factory=dict[str, Message])
+    happened: list[Happening] = field(default_factory=list[Happening])
+    faults: dict[Fault, int] = field(default_factory=dict[Fault, int])
+    calls: list[Call] = field(default_factory=list[Call])
+    requests: int = 0
+    history: int = 1_000
+    forgotten: int = 0
+    before: Callable[["World"], None] | None = None
+    _number: int = 0
+
+    def deliver(
+        self, raw: bytes, *, thread: str = "", labels: Sequence[str] = ("INBOX", "UNREAD")
+    ) -> str:
+        """Put a mail into the mailbox; without ``thread`` it begins one. Answers its id."""
+        self._number += 1
+        name = f"{0x18C0000000000000 + self._number * 0x1001:x}"
+        message = Message(
+            name, thread or name, raw, list(labels), 1_700_000_000_000 + self._number * 60_000, 0
+        )
+        self.messages[name] = message
+        self._note("messagesAdded", message)
+        return name
+
+    def delete(self, name: str) -> None:
+        self._note("messagesDeleted", self.messages.pop(name))
+
+    def label(self, name: str, *added: str, removed: Sequence[str] = ()) -> None:
+        message = self.messages[name]
+        message.labels = [label for label in message.labels if label not in removed] + [*added]
+        if added:
+            self._note("labelsAdded", message, added)
+        if removed:
+            self._note("labelsRemoved", message, tuple(removed))
+
+    def forget(self) -> None:
+        """Forget all history so far, and where listings were."""
+        self.history += 7
+        self.forgotten = self.history
+
+    def take(self, fault: Fault) -> bool:
+        left = self.faults.get(fault, 0)
+        if left:
+            self.faults[fault] = left - 1
+        return left > 0
+
+    def listing(self) -> list[Message]:
+        """What a search for all but drafts and chats finds, the newest first."""
+        aside = {"TRASH", "SPAM", "DRAFT", "CHAT"}
+        found = [each for each in self.messages.values() if not aside.intersection(each.labels)]
+        return sorted(found, key=lambda each: each.received_ms, reverse=True)
+
+    def thread(self, name: str) -> list[Message]:
+        return [each for each in self.messages.values() if each.thread == name]
+
+    def units(self, prices: Any) -> int:
+        """What all calls came to."""
+        return sum(prices.units[call] for call in self.calls)
+
+    def _note(self, kind: str, message: Message, changed: tuple[str, ...] = ()) -> None:
+        self.history += 3  # they grow, and have gaps
+        message.history = self.history
+        labels = tuple(message.labels)
+        self.happened.append(
+            Happening(self.history, kind, message.id, message.thread, labels, changed)
+        )

@@ -1,0 +1,84 @@
+"""What Gmail is asked: how much there is, which mails in which threads, and what happened."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from connectors.errors import ArtifactGone, CursorExpired
+from connectors.gmail import protocol
+from connectors.gmail.protocol import Answer, History, Listed
+from connectors.gmail.quota import Call
+from connectors.gmail.session import Malformed, Session
+
+PAGE = 500
+WINDOW = 10  # pages of a listing that are grouped by their threads at once
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """Remembers the threads of what it listed."""
+
+    session: Session
+    page: int = PAGE
+    thread_of: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def all(self) -> AsyncIterator[Listed]:
+        """Every mail, the newest first."""
+        token = ""
+        while True:
+            page, token = await self.listed(token)
+            for each in page:
+                yield each
+            if not token:
+                return
+
+    async def profile(self) -> Answer:
+        return await self.session.one(Call.PROFILE, lambda users: users.getProfile(userId="me"))
+
+    async def window(self, token: str) -> tuple[list[Listed], str]:
+        found: list[Listed] = []
+        for _ in range(WINDOW):
+            page, token = await self.listed(token)
+            found += page
+            if not token:
+                break
+        self.thread_of |= {each.id: each.thread for each in found}
+        return found, token
+
+    async def listed(self, token: str) -> tuple[list[Listed], str]:
+        asked = {"userId": "me", "maxResults": self.page, "q": protocol.QUERY}
+        if token:
+            asked["pageToken"] = token
+        try:
+            answer = await self.session.one(Call.LIST, lambda users: users.messages().list(**asked))
+        except Malformed as error:
+            if not token:
+                raise
+            raise CursorExpired("Gmail has forgotten the place in its listing") from error
+        page, following = protocol.listed(answer)
+        if following and following == token:
+            raise CursorExpired("Gmail's listing leads back to where it came from")
+        return page, following
+
+    async def history(self, anchor: str) -> History:
+        asked = {"userId": "me", "startHistoryId": anchor, "maxResults": PAGE}
+        try:
+            answer = await self.session.one(
+                Call.HISTORY, lambda users: users.history().list(**asked)
+            )
+        except ArtifactGone as error:
+            raise CursorExpired("Gmail has forgotten what happened since the last time") from error
+        told = protocol.history(answer, anchor=anchor)
+        self.thread_of |= {change.id: change.thread for change in told.changes}
+        return told
+
+    async def lost_since(self, anchor: str) -> bool:
+        more = True
+        while more:
+            try:
+                told = await self.history(anchor)
+            except CursorExpired:
+                return True
+            if any(change.gone for change in told.changes):
+                return True
+            anchor, more = told.anchor, told.more
+        return False
