@@ -41,7 +41,8 @@ class GmailCursor(Cursor):
     """``anchor`` is the history that everything before is known of, pinned before the listing.
 
     ``token`` begins the part of the listing that is being read, ``after`` is the last thread of it
-    that was told. ``passes`` counts listings: one during which mail was deleted may have slipped.
+    that was told. ``passes`` counts listings, none after the last one; ``lost`` says that mail was
+    deleted during one, so that another may have slipped past it.
     """
 
     v: Literal[1] = 1
@@ -50,3 +51,4 @@ class GmailCursor(Cursor):
     token: str = Field(default="", max_length=2_000)
     after: str = Field(default="", max_length=100)
     passes: int = 1
+    lost: bool = False

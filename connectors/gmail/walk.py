@@ -21,31 +21,32 @@ class Walk:
     partition: PartitionKey
     place: GmailCursor
     step: int = STEP
-    _lost: bool = False
 
     async def steps(self) -> AsyncGenerator[Sequence[Event]]:
         """Events up to a checkpoint each. Raises ``CursorExpired``."""
         profile = await self.mailbox.profile()
-        listing = self.place.phase is Phase.LISTING
         if not self.place.anchor:
             self._move(anchor=profile["historyId"])
+        elif self.place.phase is Phase.DONE and self.place.lost:
+            self._begin_again()
         total = Total(self.partition, profile["messagesTotal"], exact=False)
         yield [total, Checkpoint(self.partition, self.place)]
-        async for events in self._down():
-            yield events
-        async for events in self._along():
-            yield events
-        while listing and self._lost and self.place.passes < _PASSES:
-            # Pages may be counted from the top: one mail deleted above moves another past us.
-            again = self.place.passes + 1
-            self._move(phase=Phase.LISTING, token="", after="", passes=again)  # of a page
-            self._lost = False
+        while True:
             async for events in self._down():
                 yield events
             async for events in self._along():
                 yield events
-        done = GmailCursor(phase=Phase.DONE, anchor=self.place.anchor)
-        yield [Checkpoint(self.partition, done, done=True)]
+            if not self.place.lost or self.place.passes >= _PASSES:
+                break
+            self._begin_again()
+        # If it is lost even now, the next read lists again: nothing stays away for good.
+        self._move(phase=Phase.DONE, passes=0)
+        yield [Checkpoint(self.partition, self.place, done=True)]
+
+    def _begin_again(self) -> None:
+        """Pages may be counted from the top: one mail deleted above moves another past us."""
+        passes = self.place.passes + 1
+        self._move(phase=Phase.LISTING, token="", after="", passes=passes, lost=False)
 
     async def _down(self) -> AsyncIterator[Sequence[Event]]:
         """All that is there below the place, a step of whole threads at a time."""
@@ -67,8 +68,8 @@ class Walk:
         while more:
             told = await self.mailbox.history(self.place.anchor)
             more = told.more
-            self._lost = self._lost or any(change.gone for change in told.changes)
-            self._move(anchor=told.anchor, phase=Phase.REPLAY)
+            gone = self.place.passes > 0 and any(change.gone for change in told.changes)
+            self._move(anchor=told.anchor, phase=Phase.REPLAY, lost=self.place.lost or gone)
             yield self._told([self._changed(change) for change in told.changes])
 
     def _move(self, **place: object) -> None:

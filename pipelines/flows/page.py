@@ -151,15 +151,19 @@ def weigh(plan: Plan, before: Before, fetched: Mapping[Ref, Fetched]) -> None:
             case bytes(body):
                 _weigh_body(plan, artifact, body, before)
             case Content() as content:
-                for each in (content, *content.parts):
-                    told = replace(each.artifact, priority=artifact.priority)
-                    _weigh_body(plan, told, each.body, before)
+                told = replace(content.artifact, version=artifact.version)
+                for each, body in [(told, content.body), *_parts(content)]:
+                    _weigh_body(plan, replace(each, priority=artifact.priority), body, before)
             case Skipped() as skipped:
                 plan.skips[external_id] = skipped
             case ArtifactGone() | None:
                 continue  # as if it had not been named: the census will tell
             case error:
                 plan.failed[external_id] = error
+
+
+def _parts(content: Content) -> list[tuple[Artifact, bytes]]:
+    return [(part.artifact, part.body) for part in content.parts]
 
 
 def parts(fetched: Mapping[Ref, Fetched]) -> list[ExternalId]:

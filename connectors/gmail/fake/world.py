@@ -58,6 +58,8 @@ class World:
     forgotten: int = 0
     before: Callable[["World"], None] | None = None
     _number: int = 0
+    _listing: list[Message] = field(default_factory=list[Message])
+    _listed_at: int = 0
 
     def deliver(
         self, raw: bytes, *, thread: str = "", labels: Sequence[str] = ("INBOX", "UNREAD")
@@ -96,9 +98,12 @@ class World:
 
     def listing(self) -> list[Message]:
         """What a search for all but drafts and chats finds, the newest first."""
-        aside = {"TRASH", "SPAM", "DRAFT", "CHAT"}
-        found = [each for each in self.messages.values() if not aside.intersection(each.labels)]
-        return sorted(found, key=lambda each: each.received_ms, reverse=True)
+        if self._listed_at != self.history:
+            aside = {"TRASH", "SPAM", "DRAFT", "CHAT"}
+            found = (each for each in self.messages.values() if not aside.intersection(each.labels))
+            self._listing = sorted(found, key=lambda each: each.received_ms, reverse=True)
+            self._listed_at = self.history
+        return self._listing
 
     def thread(self, name: str) -> list[Message]:
         return [each for each in self.messages.values() if each.thread == name]
