@@ -78,7 +78,7 @@ class Mailbox:
                 told = await self.history(anchor)
             except CursorExpired:
                 return True
-            if any(change.gone for change in told.changes):
+            if told.shrank:
                 return True
             anchor, more = told.anchor, told.more
         return False

@@ -38,11 +38,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """``anchor`` is where the next look begins; ``more`` if there is more to see at once."""
+    """``anchor`` is where the next look begins; ``more`` if there is more to see at once.
+
+    ``shrank`` if anything left our sight, though it may have come back.
+    """
 
     changes: Sequence[Change]
     anchor: str
     more: bool
+    shrank: bool
 
 
 def external_id(message: str) -> ExternalId:
@@ -70,13 +74,15 @@ def threads(page: Sequence[Listed]) -> dict[str, list[str]]:
 def history(answer: Answer, *, anchor: str) -> History:
     """What a page of history comes to: of a mail that came and went, the last that was said."""
     changes: dict[str, Change] = {}
+    shrank = False
     for record in answer.get("history", ()):
         for change in _changes(record):
+            shrank = shrank or change.gone
             changes.pop(change.id, None)
             changes[change.id] = change
         anchor = record.get("id", anchor)
     more = bool(answer.get("nextPageToken"))
-    return History(tuple(changes.values()), anchor if more else answer["historyId"], more)
+    return History(tuple(changes.values()), anchor if more else answer["historyId"], more, shrank)
 
 
 def received_at(message: Answer) -> datetime | None:

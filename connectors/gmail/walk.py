@@ -68,7 +68,7 @@ class Walk:
         while more:
             told = await self.mailbox.history(self.place.anchor)
             more = told.more
-            gone = self.place.passes > 0 and any(change.gone for change in told.changes)
+            gone = self.place.passes > 0 and told.shrank
             self._move(anchor=told.anchor, phase=Phase.REPLAY, lost=self.place.lost or gone)
             yield self._told([self._changed(change) for change in told.changes])
 
