@@ -34,8 +34,7 @@ async def store(
         refs = [artifact.ref for artifact in plan.fetch]
         fetched = await ingestion.connector.fetch(refs)
         if within := parts(fetched):
-            async with work.database.reading() as tx:
-                more = await artifacts.known(tx, work.connection.id, within)
+            more = await work.look(lambda tx: artifacts.known(tx, work.connection.id, within))
             before = replace(before, known={**known, **more})
         weigh(plan, before, fetched)
     crashpoints.reached("page.fetched")
