@@ -28,7 +28,7 @@ from connectors.github.part import Held, Pages, Repository
 from connectors.github.session import SHA
 from connectors.github.trees import Listing, list_tree
 from connectors.local.protocol import Entry, shown
-from connectors.local.selection import Item, inspect
+from connectors.local.selection import Item, Skip, inspect
 
 FEW = 100
 """So many contents are asked for by name; for more, the archive is fetched."""
@@ -215,7 +215,7 @@ class Code:
         content = self._held.get(ref) or item.skip or contents[item.entry.version]
         if isinstance(content, bytes):
             content = inspect(item, content) or content
-        if isinstance(content, bytes | ConnectorError | Skipped):
+        if not isinstance(content, Skip):
             return content
         path = shown(item.entry.path)
         return Skipped(ref, content.reason, content.detail, path, item.entry.size)
