@@ -27,7 +27,6 @@ from tests.loopback import listening
 
 NAME = "acme/thing"
 TOKEN = "ghp_fake"  # noqa: S105  # of a fake
-# Each connector has a host of its own: no other test's requests count against its limits.
 _HOSTS = count(1)
 LOOPBACK = Exceptions(networks=(ip_network("127.0.0.0/8"),))
 CODE = PartitionKey(f"code:{NAME}")
@@ -72,23 +71,32 @@ class Watch:
         self.time += timedelta(seconds=seconds)
 
 
+def host() -> str:
+    """One that nobody had before: no other test's requests count against its limits."""
+    return f"hub{next(_HOSTS)}.test"
+
+
 @asynccontextmanager
 async def inside(
     fake: Fake,
     *,
+    at: str = "",
     access: Access | None = None,
     page: int = 100,
     few: int = 100,
     watch: Watch | None = None,
     **options: object,
 ) -> AsyncGenerator[GitHubConnector]:
-    """The connector on a fake in the same process: no socket, so that a thousand runs are cheap."""
+    """The connector on a fake in the same process: no socket, so that a thousand runs are cheap.
+
+    Answers hold the host's name, so only who comes back to the same one hears that nothing changed.
+    """
     config = GitHubConfig.model_validate({"repositories": [NAME], **options})
     transport = httpx.ASGITransport(fake.app)
     clock = (watch or Watch()).clock
     async with httpx.AsyncClient(transport=transport, timeout=None) as client:  # noqa: S113  # no time passes
         session = Session(
-            f"http://hub{next(_HOSTS)}.test",
+            f"http://{at or host()}",
             access or Given(token(), "GitHub"),
             client,
             clock=clock,
@@ -111,6 +119,7 @@ class Index:
     )
     events: list[Event] = field(default_factory=list[Event])
     fetched: list[str] = field(default_factory=list[str])
+    host: str = field(default_factory=host)
 
     async def crawl(
         self, connector: GitHubConnector, parts: Sequence[PartitionKey] = PARTS

@@ -22,7 +22,7 @@ async def run(fake: Fake, index: hub.Index) -> Counter[str]:
     fake.world.asked.clear()
     index.fetched.clear()
     index.events.clear()
-    async with hub.inside(fake) as connector:
+    async with hub.inside(fake, at=index.host) as connector:
         await connector.plan()
         await index.crawl(connector)
         for part in hub.PARTS:
