@@ -17,7 +17,7 @@ up: .venv/.runtime  ## Run the whole stack on this machine; Ctrl-C stops it
 	@$(BIN)/headwater up
 
 test: .venv/.dev  ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: .venv/.bench  ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check .

@@ -20,6 +20,25 @@ from storage.settings import normalised
 from tests import servers
 from tests.redis_fixtures import redis, redis_url  # noqa: F401  # fixtures
 
+_WHOLE = (
+    "acceptance/test_cli_ingest.py",
+    "acceptance/test_cli_up.py",
+    "acceptance/test_con",
+    "acceptance/test_ingest.py",
+    "integration/test_worker.py",
+    "integration/test_workflows.py",
+)
+"""Tests that start whole stacks or workers: one after the other, also if others run beside them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what runs together where the suite is run by several processes."""
+    here = Path(__file__).parent
+    for item in items:
+        path = item.path.relative_to(here).as_posix()
+        group = "whole" if path.startswith(_WHOLE) else path
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Generator[str]:

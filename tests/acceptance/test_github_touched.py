@@ -1,5 +1,6 @@
 """Whatever is touched while GitHub is being read is there in the end: nothing is missed."""
 
+import os
 import random
 from collections.abc import Callable
 
@@ -14,7 +15,8 @@ from connectors.github.fake.app import Fake
 from connectors.github.fake.world import Repo, Talk, World
 from tests import hub
 
-RUNS, BATCH = 1_000, 100
+RUNS, BATCH = int(os.environ.get("HEADWATER_TEST_SEEDS", "200")), 50
+"""How many crawls are disturbed; 1,000 take two minutes: ``HEADWATER_TEST_SEEDS=1000``."""
 
 
 def touch(world: World, repo: Repo, chance: random.Random) -> None:

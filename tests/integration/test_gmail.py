@@ -174,7 +174,7 @@ async def test_mail_that_comes_during_the_crawl_is_found() -> None:
 
 
 @pytest.mark.timeout(300)  # twenty crawls over real sockets
-@pytest.mark.parametrize("twenty", range(int(os.environ.get(SEEDS, "60")) // 20))
+@pytest.mark.parametrize("twenty", range(int(os.environ.get(SEEDS, "40")) // 20))
 async def test_nothing_is_missed_of_what_changes_during_a_crawl(twenty: int) -> None:
     for seed in range(20 * twenty, 20 * twenty + 20):
         world, dice = World(), Random(seed)  # noqa: S311  # repeatable

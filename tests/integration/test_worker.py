@@ -23,8 +23,8 @@ from tests.working import Worker, ask_for, finished, kinds, look, processed, wor
 
 pytestmark = pytest.mark.timeout(240)
 
-FILES = 600
-MANY = 3_000  # they last long enough to be stopped in the middle
+FILES = 400
+MANY = 1_500  # they last long enough to be stopped in the middle
 sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

@@ -34,6 +34,7 @@ def answer(*parts: bytes, encoding: str = "identity") -> httpx.Response:
         (gzip.compress(b"hello" * 1_000), "gzip"),
         (zlib.compress(b"hello" * 1_000), "deflate"),
     ],
+    ids=["not at all", "gzip", "deflate"],
 )
 async def test_answer_is_read_as_it_was_packed(packed: bytes, encoding: str) -> None:
     parts = [packed[at : at + 7] for at in range(0, len(packed), 7)]

@@ -88,7 +88,11 @@ def test_keys_are_never_shown() -> None:
     assert str(next(iter(keyring.keys.values()))) not in repr(keyring)
 
 
-@pytest.mark.parametrize("text", ["", " , ", "not base64!", "c2hvcnQ=", f"{new_key()},oops-canary"])
+@pytest.mark.parametrize(
+    "text",
+    ["", " , ", "not base64!", "c2hvcnQ=", f"{new_key()},oops-canary"],
+    ids=["nothing", "comma", "no base64", "short", "one of two"],
+)
 def test_what_is_no_key_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(SecretKeyMissing) as caught:
         Keyring.parse(text)
