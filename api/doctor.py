@@ -38,6 +38,9 @@ class Check:
     detail: str
     action: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.detail.rstrip('.')}. {self.action or ''}".rstrip()
+
 
 async def examine(settings: StackSettings) -> AsyncIterator[Check]:
     """Look at one thing after the other; nothing has to run for it."""
@@ -48,6 +51,18 @@ async def examine(settings: StackSettings) -> AsyncIterator[Check]:
             yield await look(settings)
         except StorageError as error:
             yield Check(look.__name__.strip("_"), Grade.FAIL, str(error), error.action)
+
+
+async def absent(settings: StackSettings) -> AsyncIterator[Check]:
+    """What was given by an address and does not answer there. Runs wait for it."""
+    for given, look in ((settings.redis_url, _redis), (settings.prefect_api_url, _prefect)):
+        try:
+            check = await look(settings) if given is not None else None
+        except StorageError as error:
+            yield Check(look.__name__.strip("_"), Grade.FAIL, str(error), error.action)
+            continue
+        if check and check.grade is Grade.FAIL:
+            yield check
 
 
 async def _data(settings: StackSettings) -> Check:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from rich.text import Text
 
+from api import doctor
 from api.attaching import StackSettings, headwater_version, running
 from api.client import AsyncClient, ServerAway
 from api.commands import sources
@@ -134,7 +135,7 @@ async def _here(order: Order, settings: StackSettings) -> ExitCode:
         stack = Stack(settings, directory, environment=os.environ, tell=display.say)
         with interrupts(again=stack.kill):
             try:
-                receipt = await _ride(order, stack, display)
+                receipt = await _ride(order, stack, settings, display)
             except asyncio.CancelledError:
                 display.say(
                     "What is done is kept. The run goes on with the next"
@@ -147,9 +148,13 @@ async def _here(order: Order, settings: StackSettings) -> ExitCode:
     return conclude(receipt, as_json=order.as_json)
 
 
-async def _ride(order: Order, stack: Stack, display: Display) -> ReceiptView:
+async def _ride(
+    order: Order, stack: Stack, settings: StackSettings, display: Display
+) -> ReceiptView:
     display.note(STARTING)
     await stack.start()
+    async for part in doctor.absent(settings):
+        display.say(f"{part} Until then the run waits.")
     async with AsyncClient(stack.url) as client:
         run_id = await _request(client, order)
         await first(follow(client, run_id, display), _keep(stack, display))

@@ -8,6 +8,7 @@ from functools import partial
 from rich.console import Console
 from rich.text import Text
 
+from api import doctor
 from api.attaching import StackSettings, headwater_version
 from api.commands.ending import ExitCode, messages
 from api.commands.interrupts import interrupts
@@ -33,7 +34,7 @@ async def _up(settings: StackSettings, directory: DataDirectory, place: ApiSetti
     say(f"Headwater {headwater_version()}. Data in {settings.home}, logs in its folder logs.")
     with interrupts(again=stack.kill) as asked:
         try:
-            await _serve(stack, say)
+            await _serve(stack, settings, say)
         except asyncio.CancelledError:
             say("Stopping; runs are handed over and nothing is lost. Ctrl-C again ends at once.")
         finally:
@@ -44,11 +45,14 @@ async def _up(settings: StackSettings, directory: DataDirectory, place: ApiSetti
     return ExitCode.DONE
 
 
-async def _serve(stack: Stack, say: "partial[None]") -> None:
+async def _serve(stack: Stack, settings: StackSettings, say: "partial[None]") -> None:
     began = time.monotonic()
     await stack.start()
     say(f"Open {stack.url} (answering after {time.monotonic() - began:.1f} s).")
-    say("Prefect is starting; a run that is asked for now begins when it is ready.")
+    async for part in doctor.absent(settings):
+        say(f"{part} Until then runs wait.")
+    if settings.prefect_api_url is None:
+        say("Prefect is starting; a run that is asked for now begins when it is ready.")
     await stack.ready()
     say(f"Everything is ready after {time.monotonic() - began:.1f} s. Ctrl-C stops it.")
     await stack.failed()

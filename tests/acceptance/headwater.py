@@ -56,9 +56,9 @@ class Machine:
         return await ended(await self.start(*arguments, **environment))
 
     @asynccontextmanager
-    async def up(self, *options: str) -> AsyncGenerator[Process]:
+    async def up(self, *options: str, **environment: str) -> AsyncGenerator[Process]:
         """``headwater up`` that answers; afterwards it is stopped with Ctrl-C if it still runs."""
-        process = await self.start("up", "--port", "0", *options)
+        process = await self.start("up", "--port", "0", *options, **environment)
         try:
             await wait_until(
                 lambda: self.url() is not None or process.returncode is not None, within_seconds=60

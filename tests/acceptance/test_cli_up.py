@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.acceptance.headwater import Machine, ended, survivors
+from tests.prefect_fixtures import free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
@@ -90,3 +91,19 @@ async def test_other_commands_find_what_runs_on_the_same_directory(machine: Mach
     assert "is in use by Headwater at http://127.0.0.1:" in again.err
     assert (listed.code, listed.out) == (0, "")
     assert (found.code, found.out) == (0, "")
+
+
+async def test_parts_that_were_given_and_are_away_are_named_with_what_to_do(
+    machine: Machine,
+) -> None:
+    async with machine.up(
+        HEADWATER_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0",
+        PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api",
+    ) as process:
+        said = b""
+        while b"PREFECT_API_URL" not in said and process.stderr:
+            said += await process.stderr.readline()
+
+    assert b"Check that Redis runs and that HEADWATER_REDIS_URL is right. Until" in said
+    assert b"Check that the Prefect server runs and that PREFECT_API_URL is right." in said
+    assert b"Prefect is starting" not in said
