@@ -67,6 +67,8 @@ class Case:
     """Its database is on a disk that can be filled."""
 
     must_crash: bool = True
+    calm_seconds: float = 0.0
+    """If given, the longest that the reader who is never cut off may be told nothing."""
 
     @property
     def slug(self) -> str:

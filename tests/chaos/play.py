@@ -124,6 +124,8 @@ class Play:
             self.result.events += watcher.events
             self.result.cuts += watcher.cuts
             self.result.gaps += watcher.gaps
+        if 0 < self.case.calm_seconds < (longest := self.watchers[1].longest):
+            await self.blame(f"reader: was told nothing for {longest:.1f} s")
         await self._measure()
         if self.case.must_crash and self.case.crash and not self.stack.deaths:
             await self.blame(f"harness: nobody came by {self.case.crash}")

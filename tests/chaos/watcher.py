@@ -6,6 +6,7 @@ state it folds is the state there is.
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -38,6 +39,8 @@ class Watcher:
     cuts: int = 0
     gaps: int = 0
     ended: bool = False
+    longest: float = 0.0  # seconds without being told anything
+    _last: float = field(default_factory=time.monotonic)
     _gap: bool = False
     _high: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -84,6 +87,7 @@ class Watcher:
 
     def take(self, frame: Told) -> None:
         data = frame.data
+        self._time()
         match frame.event:
             case "snapshot":
                 self._take_snapshot(data)
@@ -94,6 +98,10 @@ class Watcher:
                 self._gap = True
                 if data["from"] > data["to"]:
                     self.wrong.append(f"a gap that holds nothing: {dict(data)}")
+
+    def _time(self) -> None:
+        moment = time.monotonic()
+        self.longest, self._last = max(self.longest, moment - self._last), moment
 
     def _take_snapshot(self, data: Mapping[str, Any]) -> None:
         seq, state = data["seq"], data["state"]

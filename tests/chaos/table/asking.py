@@ -6,11 +6,19 @@ from tests.chaos.case import HANDED_OVER, SLOWLY, VERY_SLOWLY, Case, then
 from tests.chaos.rig import Script
 
 rolling = tuple(then(f"processed {number}", "term a") for number in (4, 12, 20, 28))
+deployed = tuple(then("after 20", f"term {name}") for name in ("a", "b") * 3)
 
 
 DRAINED: tuple[Case, ...] = (
     Case(name="told to stop: hands over and exits", script=SLOWLY, steps=HANDED_OVER),
     Case(name="told to stop, one worker after the other", script=SLOWLY, steps=rolling),
+    Case(
+        name="told to stop, all workers in turn every 20 s, through 5,000 artifacts",
+        workers=("a", "b"),
+        size=5_000,
+        steps=deployed,
+        calm_seconds=5.0,
+    ),
     Case(
         name="told to stop twice: exits at once",
         script=SLOWLY,
