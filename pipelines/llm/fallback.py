@@ -60,12 +60,14 @@ class FallingBack:
 
     async def _first(self, call: Call, ask: Callable[[Call], Awaitable[R]]) -> R:
         first: ModelError | MustWait | None = None
-        for each in self._chain(call):
+        chain = self._chain(call)
+        for each in chain:
             try:
                 return await ask(each)
             except ANOTHER_MAY as error:
                 first = first or error
-                _tell(each, error)
+                if each is not chain[-1]:
+                    _tell(each, error)
         assert first is not None  # noqa: S101  # the chain has at least the call itself
         raise first
 

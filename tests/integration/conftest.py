@@ -1,5 +1,6 @@
 """What integration tests share."""
 
+from tests.mockprovider import mock, mock_url
 from tests.prefect_fixtures import prefect_url
 
-__all__ = ["prefect_url"]
+__all__ = ["mock", "mock_url", "prefect_url"]

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import subprocess
-import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 import openai
 import pytest
+
+from tests.mockprovider import Mock
 
 SCHEMA = {
     "type": "object",
@@ -22,44 +22,11 @@ SCHEMA = {
         },
     },
 }
-QUICK = {"first_token_seconds": 0, "token_seconds": 0}
-
-
-@pytest.fixture(scope="module")
-def address() -> Generator[str]:
-    """Its base URL, as it says it itself."""
-    command = [sys.executable, "-m", "pipelines.llm.mock", "--seed", "7"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield process.stdout.readline().strip()
-        process.terminate()
-
-
-class Control:
-    def __init__(self, address: str) -> None:
-        self.url = address.removesuffix("/v1") + "/control"
-
-    async def become(self, **plan: Any) -> None:
-        async with httpx.AsyncClient() as client:
-            answer = await client.post(self.url, json={**QUICK, **plan})
-        answer.raise_for_status()
-
-    async def account(self) -> dict[str, Any]:
-        async with httpx.AsyncClient() as client:
-            account: dict[str, Any] = (await client.get(self.url)).json()["account"]
-        return account
 
 
 @pytest.fixture
-async def control(address: str) -> Control:
-    control = Control(address)
-    await control.become()
-    return control
-
-
-@pytest.fixture
-async def client(address: str) -> AsyncGenerator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=address, api_key="any", max_retries=0) as client:
+async def client(mock: Mock) -> AsyncGenerator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=mock.url, api_key="any", max_retries=0) as client:
         yield client
 
 
@@ -76,7 +43,7 @@ def form() -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "reading", "schema": SCHEMA}}
 
 
-async def test_an_answer_fits_the_schema(client: openai.AsyncOpenAI, control: Control) -> None:
+async def test_an_answer_fits_the_schema(client: openai.AsyncOpenAI, mock: Mock) -> None:
     answer = await ask(client, response_format=form())
 
     value = json.loads(answer.choices[0].message.content)
@@ -86,7 +53,7 @@ async def test_an_answer_fits_the_schema(client: openai.AsyncOpenAI, control: Co
 
 
 async def test_a_stream_ends_with_its_reason_and_its_usage(
-    client: openai.AsyncOpenAI, control: Control
+    client: openai.AsyncOpenAI, mock: Mock
 ) -> None:
     stream = await ask(client, stream=True, stream_options={"include_usage": True})
     chunks = [chunk async for chunk in stream]
@@ -95,10 +62,8 @@ async def test_a_stream_ends_with_its_reason_and_its_usage(
     assert chunks[-1].usage.total_tokens > 0
 
 
-async def test_a_cut_stream_ends_without_a_reason(
-    client: openai.AsyncOpenAI, control: Control
-) -> None:
-    await control.become(cut_streams=1)
+async def test_a_cut_stream_ends_without_a_reason(client: openai.AsyncOpenAI, mock: Mock) -> None:
+    await mock.become(cut_streams=1)
 
     chunks = [chunk async for chunk in await ask(client, stream=True)]
 
@@ -106,9 +71,7 @@ async def test_a_cut_stream_ends_without_a_reason(
     assert all(chunk.choices[0].finish_reason is None for chunk in chunks)
 
 
-async def test_responses_are_answered_and_streamed(
-    client: openai.AsyncOpenAI, control: Control
-) -> None:
+async def test_responses_are_answered_and_streamed(client: openai.AsyncOpenAI, mock: Mock) -> None:
     answer = await client.responses.create(model="mock-large", input="hello")
     stream = await client.responses.create(model="mock-large", input="hello", stream=True)
     kinds = [event.type async for event in stream]
@@ -119,7 +82,7 @@ async def test_responses_are_answered_and_streamed(
 
 
 async def test_vectors_are_of_length_one_and_the_same_for_the_same_text(
-    client: openai.AsyncOpenAI, control: Control
+    client: openai.AsyncOpenAI, mock: Mock
 ) -> None:
     made = await client.embeddings.create(
         model="mock-embedding", input=["a", "b", "a"], dimensions=32
@@ -131,12 +94,12 @@ async def test_vectors_are_of_length_one_and_the_same_for_the_same_text(
     assert sum(number**2 for number in first) == pytest.approx(1, rel=1e-5)
 
 
-async def test_the_models_are_listed(client: openai.AsyncOpenAI, control: Control) -> None:
+async def test_the_models_are_listed(client: openai.AsyncOpenAI, mock: Mock) -> None:
     assert "mock-small" in [model.id async for model in await client.models.list()]
 
 
 async def test_a_model_that_is_not_listed_is_not_found(
-    client: openai.AsyncOpenAI, control: Control
+    client: openai.AsyncOpenAI, mock: Mock
 ) -> None:
     with pytest.raises(openai.NotFoundError) as refused:
         await ask(client, model="gone")
@@ -145,9 +108,9 @@ async def test_a_model_that_is_not_listed_is_not_found(
 
 
 async def test_more_than_the_limit_is_refused_with_the_time_to_wait(
-    client: openai.AsyncOpenAI, control: Control
+    client: openai.AsyncOpenAI, mock: Mock
 ) -> None:
-    await control.become(limits={"requests": 60}, depth_seconds=2)
+    await mock.become(limits={"requests": 60}, depth_seconds=2)
 
     outcomes = await asyncio.gather(*(ask(client) for _ in range(4)), return_exceptions=True)
 
@@ -159,9 +122,9 @@ async def test_more_than_the_limit_is_refused_with_the_time_to_wait(
 
 @pytest.mark.parametrize("code", ["slow_down", "insufficient_quota"])
 async def test_a_429_may_be_for_another_reason(
-    client: openai.AsyncOpenAI, control: Control, code: str
+    client: openai.AsyncOpenAI, mock: Mock, code: str
 ) -> None:
-    await control.become(refuse_all=code)
+    await mock.become(refuse_all=code)
 
     with pytest.raises(openai.RateLimitError) as refused:
         await ask(client)
@@ -169,8 +132,8 @@ async def test_a_429_may_be_for_another_reason(
     assert refused.value.code == code
 
 
-async def test_an_outage_comes_when_it_is_due(client: openai.AsyncOpenAI, control: Control) -> None:
-    await control.become(outages=[{"start": 0, "seconds": 3600}])
+async def test_an_outage_comes_when_it_is_due(client: openai.AsyncOpenAI, mock: Mock) -> None:
+    await mock.become(outages=[{"start": 0, "seconds": 3600}])
 
     with pytest.raises(openai.InternalServerError) as down:
         await ask(client)
@@ -178,10 +141,8 @@ async def test_an_outage_comes_when_it_is_due(client: openai.AsyncOpenAI, contro
     assert down.value.status_code == 503
 
 
-async def test_flaws_come_in_the_shares_of_the_plan(
-    client: openai.AsyncOpenAI, control: Control
-) -> None:
-    await control.become(garbage=0.2, refusals=0.2, truncated=0.2, empty=0.2, errors_500=0.2)
+async def test_flaws_come_in_the_shares_of_the_plan(client: openai.AsyncOpenAI, mock: Mock) -> None:
+    await mock.become(garbage=0.2, refusals=0.2, truncated=0.2, empty=0.2, errors_500=0.2)
     outcomes = await asyncio.gather(
         *(ask(client, response_format=form()) for _ in range(60)), return_exceptions=True
     )
@@ -200,9 +161,9 @@ async def test_flaws_come_in_the_shares_of_the_plan(
     ("telling", "remaining"), [("absent", None), ("negative", "-1"), ("stuck", "0")]
 )
 async def test_headers_may_lie_or_be_absent(
-    client: openai.AsyncOpenAI, control: Control, telling: str, remaining: str | None
+    client: openai.AsyncOpenAI, mock: Mock, telling: str, remaining: str | None
 ) -> None:
-    await control.become(telling=telling)
+    await mock.become(telling=telling)
 
     raw = await client.chat.completions.with_raw_response.create(
         model="mock-small", messages=[{"role": "user", "content": "hello"}], max_tokens=100
@@ -212,24 +173,73 @@ async def test_headers_may_lie_or_be_absent(
 
 
 async def test_the_account_tells_who_was_let_in_and_who_was_not(
-    client: openai.AsyncOpenAI, control: Control
+    client: openai.AsyncOpenAI, mock: Mock
 ) -> None:
-    await control.become(limits={"requests": 120}, depth_seconds=1)
+    await mock.become(limits={"requests": 120}, depth_seconds=1)
     await asyncio.gather(
         *(ask(client, extra_headers={"x-tenant": "a"}) for _ in range(5)), return_exceptions=True
     )
 
-    account = await control.account()
+    account = await mock.account()
 
     assert account["statuses"] == {"200": 2, "429": 3}
     assert account["tokens_by_tenant"] == {"a": 400}
 
 
-async def test_a_plan_that_is_none_is_refused_and_changes_nothing(control: Control) -> None:
+async def test_a_plan_that_is_none_is_refused_and_changes_nothing(mock: Mock) -> None:
     async with httpx.AsyncClient() as client:
-        answer = await client.patch(control.url, json={"garbage": 7})
-        plan = (await client.get(control.url)).json()["plan"]
+        answer = await client.patch(mock.control, json={"garbage": 7})
+        plan = (await client.get(mock.control)).json()["plan"]
 
     assert answer.status_code == 422
     assert "garbage" in answer.text
     assert plan["garbage"] == 0
+
+
+async def test_documents_are_answered_under_their_ids_and_in_their_own_words(
+    client: openai.AsyncOpenAI, mock: Mock
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "documents": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"id": {"type": "string"}, "quote": {"type": "string"}},
+                },
+            }
+        },
+    }
+    documents = [{"id": "1-a", "text": "The heron is back."}, {"id": "2-b", "text": "Moss grows."}]
+    turn = {"role": "user", "content": json.dumps({"documents": documents})}
+    form = {"type": "json_schema", "json_schema": {"name": "reading", "schema": schema}}
+
+    answer = await ask(client, messages=[turn], response_format=form)
+    account = await mock.account()
+
+    assert json.loads(answer.choices[0].message.content)["documents"] == [
+        {"id": "1-a", "quote": "The heron is back."},
+        {"id": "2-b", "quote": "Moss grows."},
+    ]
+    assert (account["answers"], account["items"], account["items_again"]) == (1, 2, 0)
+
+
+async def test_a_key_that_is_wrong_is_refused(client: openai.AsyncOpenAI, mock: Mock) -> None:
+    await mock.become(key="another")
+
+    with pytest.raises(openai.AuthenticationError) as refused:
+        await ask(client)
+
+    assert refused.value.code == "invalid_api_key"
+
+
+async def test_an_outage_may_wait_for_so_many_calls(client: openai.AsyncOpenAI, mock: Mock) -> None:
+    await mock.become(outages=[{"start": 0, "seconds": 3600, "after_calls": 2}])
+
+    await ask(client)
+    await ask(client)
+    with pytest.raises(openai.InternalServerError) as down:
+        await ask(client)
+
+    assert down.value.status_code == 503

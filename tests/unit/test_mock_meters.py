@@ -59,14 +59,14 @@ def test_somebody_else_takes_their_share(metering: Metering) -> None:
 def test_each_charge_model_counts_in_its_way(charging: Charging, tokens: float) -> None:
     door = Door(Plan(charging=charging, limits={TOKENS: 60_000}), now=0)
 
-    door.enter(Visit(tenant="t", characters=400, max_tokens=300), now=0)
+    door.enter(Visit(tenant="t", model="mock-small", characters=400, max_tokens=300), now=0)
 
     assert door.account.tokens[0] == tokens
 
 
 def test_output_is_charged_later_where_it_is_charged_as_it_is() -> None:
     door = Door(Plan(charging=Charging.ANTHROPIC, limits={TOKENS: 60_000}), now=0)
-    door.enter(Visit(tenant="t", characters=400, max_tokens=300), now=0)
+    door.enter(Visit(tenant="t", model="mock-small", characters=400, max_tokens=300), now=0)
 
     door.charge_output(40, now=2)
 
@@ -77,7 +77,7 @@ def test_a_refused_call_counts_as_a_request() -> None:
     plan = Plan(limits={Dimension.REQUESTS: 60}, depth_seconds=2, refuse_all=Refusing.PACE)
     door = Door(plan, now=0)
 
-    refused = door.enter(Visit(tenant="t", characters=4, max_tokens=1), now=0)
+    refused = door.enter(Visit(tenant="t", model="mock-small", characters=4, max_tokens=1), now=0)
 
     assert refused.status == 429
     assert refused.headers["x-ratelimit-remaining-requests"] == "1"

@@ -6,10 +6,18 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Account:
-    """Seconds count from when the plan was set; tokens are those that were charged."""
+    """Seconds count from when the plan was set; tokens are those that were charged.
+
+    ``answers`` are replies that were paid, good and bad. ``items_again`` is what somebody had
+    answered well before, and paid for again.
+    """
 
     begun: float
     statuses: Counter[int] = field(default_factory=Counter[int])
+    answers: int = 0
+    items: Counter[str] = field(default_factory=Counter[str])
+    """How often each item of a question was answered well, by its text."""
+
     tokens: dict[int, float] = field(default_factory=lambda: defaultdict[int, float](float))
     tenants: dict[str, dict[int, float]] = field(
         default_factory=lambda: defaultdict[str, dict[int, float]](
@@ -32,6 +40,9 @@ class Account:
         return {
             "seconds": now - self.begun,
             "statuses": dict(self.statuses),
+            "answers": self.answers,
+            "items": len(self.items),
+            "items_again": self.items.total() - len(self.items),
             "tokens_by_second": dict(self.tokens),
             "tokens_by_tenant": {
                 tenant: sum(seconds.values()) for tenant, seconds in self.tenants.items()

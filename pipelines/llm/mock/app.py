@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pipelines.llm.mock import replies, words
+from pipelines.llm.mock import answers, replies, words
 from pipelines.llm.mock.door import Admission, Door, Visit
 from pipelines.llm.mock.plan import Plan
 from pipelines.llm.mock.replies import Json, Spoken
@@ -43,12 +43,12 @@ class Provider:
 
     async def chat(self, request: Request) -> Response:
         body: Json = await request.json()
-        asked = "".join(_said(message.get("content")) for message in body["messages"])
+        turns = [_said(message.get("content")) for message in body["messages"]]
         cap = int(body.get("max_completion_tokens") or body.get("max_tokens") or CAP)
         form: Json = body.get("response_format") or {}
         schema: Json | None = (form.get("json_schema") or {}).get("schema")
-        visit = _visit(request, body, asked, cap)
-        spoken = await self._speak(body, visit, schema, asked)
+        visit = _visit(request, body, "".join(turns), cap)
+        spoken = await self._speak(body, visit, schema, turns[-1])
         if isinstance(spoken, Response):
             return spoken
         said, headers, wrong = spoken
@@ -61,12 +61,13 @@ class Provider:
     async def responses(self, request: Request) -> Response:
         body: Json = await request.json()
         given = body.get("input", "")
-        turns = given if isinstance(given, list) else [{"content": given}]
-        asked = str(body.get("instructions") or "")
-        asked += "".join(_said(turn.get("content")) for turn in turns)
+        told = given if isinstance(given, list) else [{"content": given}]
+        turns = [str(body.get("instructions") or "")]
+        turns += [_said(turn.get("content")) for turn in told]
         cap = int(body.get("max_output_tokens") or CAP)
         schema: Json | None = ((body.get("text") or {}).get("format") or {}).get("schema")
-        spoken = await self._speak(body, _visit(request, body, asked, cap), schema, asked)
+        visit = _visit(request, body, "".join(turns), cap)
+        spoken = await self._speak(body, visit, schema, turns[-1])
         if isinstance(spoken, Response):
             return spoken
         said, headers, wrong = spoken
@@ -121,8 +122,6 @@ class Provider:
     async def _speak(
         self, body: Json, visit: Visit, schema: Json | None, asked: str
     ) -> Response | tuple[Spoken, dict[str, str], Flaw]:
-        if body["model"] not in self.plan.models:
-            return _unknown(str(body["model"]))
         admission = self.door.enter(visit, self.clock())
         if not admission.is_open:
             return _error(admission)
@@ -134,6 +133,9 @@ class Provider:
         if output > visit.max_tokens:
             told, output = told[: visit.max_tokens * 4], visit.max_tokens
             wrong = Flaw.TRUNCATED
+        self.door.account.answers += 1
+        if wrong is Flaw.NONE:
+            self.door.account.items.update(answers.items(asked))
         await asyncio.sleep(self._latency(0 if body.get("stream") else output))
         self.door.charge_output(output, self.clock())
         spoken = Spoken(
@@ -185,7 +187,14 @@ async def _slowly(pieces: list[str], pause_seconds: float) -> AsyncGenerator[str
 def _visit(request: Request, body: Json, asked: str, cap: int, *, output: bool = True) -> Visit:
     """Whose call it is says the header ``x-tenant``, else the field ``user``."""
     tenant = request.headers.get("x-tenant") or body.get("user") or "nobody"
-    return Visit(tenant=str(tenant), characters=len(asked), max_tokens=cap, output=output)
+    return Visit(
+        tenant=str(tenant),
+        characters=len(asked),
+        max_tokens=cap,
+        model=str(body["model"]),
+        key=request.headers.get("authorization", "").removeprefix("Bearer "),
+        output=output,
+    )
 
 
 def _said(content: Any) -> str:
@@ -206,16 +215,6 @@ def _row(at: int, told: str, size: int, wrong: Flaw, body: Json) -> Json:
 def _error(admission: Admission) -> JSONResponse:
     body = {"error": {"param": None, **admission.error}}
     return JSONResponse(body, status_code=admission.status, headers=dict(admission.headers))
-
-
-def _unknown(model: str) -> JSONResponse:
-    error = {
-        "message": f"The model `{model}` does not exist or you do not have access to it.",
-        "type": "invalid_request_error",
-        "param": "model",
-        "code": "model_not_found",
-    }
-    return JSONResponse({"error": error}, status_code=404)
 
 
 def _broken() -> JSONResponse:

@@ -7,13 +7,24 @@ from http import HTTPStatus
 
 from pipelines.llm.mock.account import Account
 from pipelines.llm.mock.meters import Meter, meter
-from pipelines.llm.mock.plan import Charging, Plan, Refusing, Telling
+from pipelines.llm.mock.plan import Charging, Outage, Plan, Refusing, Telling
 from storage.limits.values import Dimension
 
 MESSAGES = {
     Refusing.PACE: "Rate limit reached. Please try again later.",
     Refusing.RAMP: "Slow down: your traffic grew too quickly.",
     Refusing.QUOTA: "You exceeded your current quota, please check your plan and billing details.",
+}
+WRONG_KEY = {
+    "message": "Incorrect API key provided.",
+    "type": "invalid_request_error",
+    "code": "invalid_api_key",
+}
+UNKNOWN = {
+    "message": "The model `{}` does not exist or you do not have access to it.",
+    "type": "invalid_request_error",
+    "param": "model",
+    "code": "model_not_found",
 }
 
 
@@ -24,6 +35,8 @@ class Visit:
     tenant: str
     characters: int
     max_tokens: int
+    model: str
+    key: str = ""
     output: bool = True  # embeddings have none
 
     @property
@@ -44,9 +57,24 @@ class Admission:
         return self.status == HTTPStatus.OK
 
 
+@dataclass(slots=True)
+class Absence:
+    """An outage as it comes about. ``begun`` is in seconds since the plan was set."""
+
+    outage: Outage
+    begun: float | None = None
+
+    def holds(self, passed: float, *, admitted: int) -> bool:
+        outage = self.outage
+        if self.begun is None and passed >= outage.start and admitted >= outage.after_calls:
+            self.begun = passed if outage.after_calls else outage.start
+        return self.begun is not None and passed - self.begun < outage.seconds
+
+
 class Door:
     def __init__(self, plan: Plan, now: float) -> None:
         self.plan = plan
+        self.absences = [Absence(outage) for outage in plan.outages]
         self.begun = now
         self.account = Account(now)
         self.meters: dict[Dimension, Meter] = {
@@ -54,9 +82,15 @@ class Door:
         }
 
     def enter(self, visit: Visit, now: float) -> Admission:
-        for outage in self.plan.outages:
-            if 0 <= now - self.begun - outage.start < outage.seconds:
-                return self._closed(visit, outage.status, now)
+        passed, admitted = now - self.begun, self.account.statuses[HTTPStatus.OK]
+        for absence in self.absences:
+            if absence.holds(passed, admitted=admitted):
+                return self._closed(visit, absence.outage.status, now)
+        if self.plan.key not in {None, visit.key}:
+            return self._turned_away(visit, HTTPStatus.UNAUTHORIZED, WRONG_KEY, now)
+        if visit.model not in self.plan.models:
+            error = {**UNKNOWN, "message": UNKNOWN["message"].format(visit.model)}
+            return self._turned_away(visit, HTTPStatus.NOT_FOUND, error, now)
         cost = self._cost(visit)
         short = [name for name in self.meters if self.meters[name].left(now) < cost.get(name, 0)]
         if short or self.plan.refuse_all:
@@ -97,6 +131,12 @@ class Door:
             "type": "service_unavailable_error",
             "code": "server_is_overloaded",
         }
+        return Admission(status=status, headers={}, error=error)
+
+    def _turned_away(
+        self, visit: Visit, status: HTTPStatus, error: Mapping[str, str], now: float
+    ) -> Admission:
+        self._record(status, visit, 0, now)
         return Admission(status=status, headers={}, error=error)
 
     def _refuse(

@@ -45,13 +45,17 @@ class Refusing(StrEnum):
 
 
 class Outage(BaseModel):
-    """From ``start`` seconds after the plan was set, every call gets ``status``."""
+    """From ``start`` seconds after the plan was set, every call gets ``status``.
+
+    With ``after_calls`` it begins when so many were let in, if that is later.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: Seconds
     seconds: Seconds
     status: int = 503
+    after_calls: Annotated[int, Field(ge=0)] = 0
 
 
 class Plan(BaseModel):
@@ -87,5 +91,6 @@ class Plan(BaseModel):
     token_seconds: Seconds = 0.001
     spread: Seconds = 0.5  # sigma of the lognormal around both
 
+    key: str | None = None  # without it, any key will do
     models: tuple[str, ...] = ("mock-large", "mock-small", "mock-embedding")
     dimension: Annotated[int, Field(gt=0, le=4096)] = 256

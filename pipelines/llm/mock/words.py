@@ -4,16 +4,14 @@ import base64
 import json
 import math
 import random
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
+from pipelines.llm.mock import answers
+from pipelines.llm.mock.answers import WORDS
 from pipelines.llm.mock.plan import Plan
-
-WORDS = ("moss", "slate", "heron", "ember", "quill", "tarn", "brisk", "ochre", "lilt", "fen")
-DEPTH = 8
 
 Json = dict[str, Any]
 
@@ -50,18 +48,14 @@ def text(schema: Json | None, content: str, wrong: Flaw, chance: random.Random) 
         case Flaw.EMPTY | Flaw.REFUSAL:
             return ""
         case _:
-            whole = prose(chance) if schema is None else json.dumps(fitting(schema, content))
+            value = None if schema is None else answers.fitting(schema, content)
+            whole = prose(chance) if value is None else json.dumps(value)
             return whole[: len(whole) // 2] if wrong is Flaw.TRUNCATED else whole
 
 
 def prose(chance: random.Random) -> str:
     words = chance.choices(WORDS, k=chance.randint(12, 60))
     return " ".join(words).capitalize() + "."
-
-
-def fitting(schema: Json, content: str) -> Any:
-    """A value that fits a JSON schema of the kind that structured output allows."""
-    return _fitting(schema, cast(Json, schema.get("$defs", {})), content.split(), DEPTH)
 
 
 def vector(told: str, dimension: int) -> list[float]:
@@ -75,41 +69,3 @@ def vector(told: str, dimension: int) -> list[float]:
 def encoded(numbers: list[float]) -> str:
     """As OpenAI's SDK asks for them by default: little-endian floats in base64."""
     return base64.b64encode(np.asarray(numbers, dtype="<f4").tobytes()).decode()
-
-
-def _fitting(schema: Mapping[str, Any], known: Json, words: list[str], depth: int) -> Any:
-    if "$ref" in schema:
-        schema = cast(Json, known[str(schema["$ref"]).rpartition("/")[2]])
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    if choices := schema.get("anyOf") or schema.get("oneOf"):
-        return _fitting(choices[0], known, words, depth)
-    kinds = schema.get("type", "object")
-    kind = kinds[0] if isinstance(kinds, list) else kinds
-    return _of_kind(str(kind), schema, known, words, depth)
-
-
-def _of_kind(
-    kind: str, schema: Mapping[str, Any], known: Json, words: list[str], depth: int
-) -> Any:
-    match kind:
-        case "object":
-            properties = cast(Json, schema.get("properties", {}))
-            return {
-                name: _fitting(each, known, words, depth - 1) for name, each in properties.items()
-            }
-        case "array":
-            fewest = int(schema.get("minItems", 1 if depth > 0 else 0))
-            item = cast(Json, schema.get("items", {"type": "string"}))
-            return [_fitting(item, known, words, depth - 1) for _ in range(fewest)]
-        case "number" | "integer":
-            return schema.get("minimum", 0)
-        case "boolean":
-            return False
-        case "null":
-            return None
-        case _:
-            told = " ".join(words[:6]) or WORDS[0]
-            return told[: int(schema.get("maxLength", 200))]
