@@ -229,7 +229,10 @@ class HitView(View):
 
 
 class Hits(View):
+    """``note`` says why only words were compared, where nobody could embed the query."""
+
     items: list[HitView]
+    note: str | None = None
 
 
 class CheckView(View):

@@ -26,6 +26,7 @@ from storage.errors import SetupError
 from storage.events import EventLog
 from storage.ids import LOCAL_TENANT, TenantId
 from storage.outputs import OutputLog
+from storage.queries import Queries
 from storage.relay import Relay
 from storage.search import Searcher
 from storage.settings import StorageSettings
@@ -130,7 +131,7 @@ async def from_settings(
             log=RedisEventLog(redis),
             output_log=RedisEventLog(redis, channel=Channel.OUTPUT),
             wakeup=RedisWakeup(redis),
-            searcher=Searcher(StaticEmbedder()),
+            searcher=Searcher(StaticEmbedder(), Queries(redis)),
             cursors=Cursors(_key(settings.data_dir.expanduser())),
             doors=Doors(
                 settings,

@@ -7,6 +7,9 @@ from api.rollout import DeploymentView, FleetView, RampView
 from api.schemas import CountsView, EtaView, HitView, ReceiptView, RunView, StageView
 
 BEFORE_FIRST_STAGE = "Waiting for a worker."
+BY_WORDS = (
+    "Compared by words only: these vectors are a provider's, and no worker with its key answered."
+)
 WISHED: Mapping[str | None, str] = {
     "cancel": "Cancelling: it stops at the next step.",
     "pause": "Pausing: it stops at the next step.",

@@ -13,9 +13,9 @@ from datetime import timedelta
 
 import structlog
 
+from pipelines.duties import duties
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.heartbeat import Heart
-from pipelines.monitor import Monitor
 from pipelines.runtime import Services
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
@@ -59,7 +59,7 @@ class Dispatcher:
         self._heart.start()
         beside = [
             asyncio.create_task(work(), name=work.__name__.strip("_"))
-            for work in (self._tend, self._listen, self._sweep, Monitor(self.services).watch)
+            for work in (self._tend, self._listen, self._sweep, *duties(self.services))
         ]
         drained = asyncio.create_task(self._wake_to_drain())
         try:

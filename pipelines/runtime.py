@@ -35,6 +35,7 @@ from storage.errors import RunEnded, SetupError
 from storage.events import EventLog, State, fold
 from storage.ids import Attempt, RunId
 from storage.outputs import OutputLog
+from storage.queries import Queries
 from storage.relay import Relay
 from storage.runs import Run
 from storage.sealed import Keyring
@@ -65,6 +66,9 @@ class Services:
 
     thinking: Thinking | None = None
     """None: there is no key, and no model reads."""
+
+    queries: Queries | None = None
+    """What is searched for, on its way here to be embedded."""
 
     clock: Clock = field(default_factory=SystemClock)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
@@ -160,6 +164,7 @@ async def open_services(
             outputs=OutputLog(RedisEventLog(redis, channel=Channel.OUTPUT)),
             relay=Relay(database, log),
             wakeup=RedisWakeup(redis),
+            queries=Queries(redis),
             workshop=await stack.enter_async_context(open_workshop(limits)),
             locksmith=Locksmith.of(OAuthSettings()),
             keyring=cache(storage.keyring),

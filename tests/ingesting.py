@@ -24,6 +24,7 @@ from storage.events import Event, EventKind
 from storage.failures import OpenFailure
 from storage.ids import LOCAL_TENANT, RunId
 from storage.outputs import OutputLog
+from storage.queries import Queries
 from storage.relay import Relay
 from storage.runs import Run, wishes
 from storage.streams.memory import MemoryEventLog
@@ -109,6 +110,7 @@ async def open_house(
     workflows: Mapping[str, Workflow[Any, Any]] | None = None,
     thinking: Thinking | None = None,
     settings: PipelineSettings | None = None,
+    queries: Queries | None = None,
 ) -> AsyncGenerator[House]:
     log = MemoryEventLog()
     async with open_workshop() as workshop:
@@ -123,6 +125,7 @@ async def open_house(
             wakeup=MemoryWakeup(),
             workshop=workshop,
             thinking=thinking,
+            queries=queries,
         )
         yield House(services, log)
 

@@ -54,8 +54,10 @@ async def _here(settings: StackSettings, query: str, limit: int) -> list[HitView
         await schema.check(database)
         searcher = Searcher(StaticEmbedder())
         async with database.reading() as tx:
-            hits = await searcher.search(tx, LOCAL_TENANT, query, limit=limit)
-    return [HitView.model_validate({**asdict(hit), "snippet": hit.text}) for hit in hits]
+            found = await searcher.find(tx, LOCAL_TENANT, query, limit=limit)
+    if not found.by_meaning:
+        messages().print(Text(words.BY_WORDS), soft_wrap=True)
+    return [HitView.model_validate({**asdict(hit), "snippet": hit.text}) for hit in found.hits]
 
 
 def _print(hits: list[HitView]) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from api import words
 from api.routes.connections import found
 from api.schemas import NO_NUL, Hits, HitView
 from api.services import Handed, Tenant
@@ -27,14 +28,15 @@ async def search(
     async with services.database.reading() as tx:
         if connection_id is not None:
             await found(tx, tenant, connection_id)
-        hits = await services.searcher.search(
+        found_now = await services.searcher.find(
             tx,
             tenant,
             q,
             connection=None if connection_id is None else ConnectionId(connection_id),
             limit=limit,
         )
-    return Hits(items=[_shown(hit) for hit in hits])
+    note = None if found_now.by_meaning else words.BY_WORDS
+    return Hits(items=[_shown(hit) for hit in found_now.hits], note=note)
 
 
 def _shown(hit: Hit) -> HitView:

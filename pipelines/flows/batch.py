@@ -1,34 +1,33 @@
 """Reading: what is staged becomes searchable, a batch and a transaction at a time."""
 
 import asyncio
-import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines import stages
-from pipelines.chunking import Chunk
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.digest import Digest, Document
 from pipelines.errors import MustWait, StageFailed, longest
 from pipelines.flows.ingestion import Ingestion, failure, record_failures, start_stage
 from pipelines.flows.understanding import Pair, Understanding, understand
+from pipelines.flows.vectors import Drawn, draw, embedded
 from pipelines.guards import Boundary, Traced
 from pipelines.journal import Step
 from pipelines.progress import LATEST, StageKey
+from pipelines.runtime import Work
 from storage import artifacts, blobs, chunks, crashpoints
 from storage.artifacts import Staged
 from storage.chunks import NewChunk
 from storage.counts import Counts
-from storage.embedding import MODEL
 from storage.events import EventKind
 from storage.failures import Failure
+from storage.indexes import IndexChanged
+from storage.money import Used
 
 AT_ONCE = 64
-TEXTS = 256  # embedded at once
-"""An item of the workshop's: large enough to be worth the journey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +65,49 @@ async def _process(
     bodies = await work.look(lambda tx: blobs.get(tx, work.run.tenant, digests))
     made, waits = await _digest_all(context, rows, bodies)
     understood = await understand(work, _whole(made))
-    unread = [wait for each in made if (wait := understood.wait_of(each.staged))]
+    waits += [wait for each in made if (wait := understood.wait_of(each.staged))]
     made = [each for each in made if understood.wait_of(each.staged) is None]
-    if made or understood.used:
-        await _keep(context, ingestion, made, understood)
-    return waits + unread
+    while True:
+        kept, drawn = made, Drawn()
+        try:
+            drawn = await draw(context, work, _whole(made))
+        except MustWait as wait:  # what was read of them is kept: it was paid
+            kept, waits = [], waits + [wait] * len(made)
+        used = _used(work, understood)
+        try:
+            if kept or used:
+                await _keep(ingestion, kept, replace(understood, used=used), drawn)
+        except IndexChanged:  # while these were made: once in the life of a model
+            understood = replace(understood, used=used)
+            continue
+        return waits
+
+
+def _used(work: Work, understood: Understanding) -> Sequence[Used]:
+    """What reading has used, and what has come since."""
+    more = [] if work.thoughts is None else work.thoughts.tally.take()
+    return [*understood.used, *more]
 
 
 async def _keep(
-    context: Context, ingestion: Ingestion, made: Sequence[Made], understood: Understanding
+    ingestion: Ingestion, made: Sequence[Made], understood: Understanding, drawn: Drawn
 ) -> None:
-    """Commit what was made, with all that is to be known of it."""
+    """Commit what was made, with all that is to be known of it. May raise ``IndexChanged``."""
     work = ingestion.work
-    vectors, embedded = await _vectors(context, ingestion, made)
     crashpoints.reached("batch.made")
     whole = _whole(made)
-    new = {staged.id: _chunks(staged, digest, vectors) for staged, digest in whole}
+    new = {staged.id: _chunks(staged, digest, drawn) for staged, digest in whole}
+    faults = {staged.id: drawn.fault(digest) for staged, digest in whole}
+    ready = [understood.ready(pair, faults[pair[0].id]) for pair in whole]
     found = sum(each.staged.run_id != work.run.id for each in made)
 
     async def write(step: Step) -> None:
         tenant, connection = work.run.tenant, work.connection.id
         start_stage(work, step, StageKey.READ)
-        await chunks.replace(step.tx, tenant, connection, new, model=MODEL)
+        await drawn.check(step.tx)
+        await chunks.replace(step.tx, tenant, connection, new, model=drawn.index.model)
         crashpoints.reached("batch.writing")
-        await artifacts.ready(step.tx, work.run.id, [understood.ready(pair) for pair in whole])
+        await artifacts.ready(step.tx, work.run.id, ready)
         await understood.keep(step, work)
         await record_failures(work, step, _failures(made))
         step.counts += Counts(
@@ -97,7 +115,8 @@ async def _keep(
             processed=len(whole),
             chunks=sum(map(len, new.values())),
             tokens=sum(chunk.tokens for each in new.values() for chunk in each),
-            embedded=embedded,
+            embedded=drawn.number,
+            unread=Counter(fault.code for fault in faults.values() if fault),
         )
         step.counts += understood.counts(whole)
         crashpoints.reached("batch.written")
@@ -133,41 +152,10 @@ async def _digest_all(
     return made, [each for each in ends if isinstance(each, MustWait)]
 
 
-async def _vectors(
-    context: Context, ingestion: Ingestion, made: Sequence[Made]
-) -> tuple[Mapping[str, bytes | None], int]:
-    """The vectors of all chunks by digest, and how many of them had to be made."""
-    texts = {
-        key: text
-        for each in made
-        if isinstance(each.digest, Digest)
-        for key, text in map(_embedded, each.digest.chunks)
-    }
-    work = ingestion.work
-    known = await work.look(
-        lambda tx: chunks.vectors(tx, work.run.tenant, texts.keys(), model=MODEL)
-    )
-    missing = [key for key in texts if key not in known]
-    parts = [missing[start : start + TEXTS] for start in range(0, len(missing), TEXTS)]
-    new = await asyncio.gather(
-        *(stages.embed(context, [texts[key] for key in part]) for part in parts)
-    )
-    vectors = zip(missing, chain.from_iterable(new), strict=True)
-    return {**known, **dict(vectors)}, len(missing)
-
-
-def _embedded(chunk: Chunk) -> tuple[str, str]:
-    """What of a chunk becomes a vector, and its digest: equal texts are embedded once."""
-    text = f"{chunk.header}\n{chunk.text}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), text
-
-
-def _chunks(
-    staged: Staged, digest: Digest, vectors: Mapping[str, bytes | None]
-) -> Sequence[NewChunk]:
+def _chunks(staged: Staged, digest: Digest, drawn: Drawn) -> Sequence[NewChunk]:
     made = []
     for ordinal, chunk in enumerate(digest.chunks):
-        key, _ = _embedded(chunk)
+        key, _ = embedded(chunk)
         new = NewChunk(
             artifact=staged.id,
             ordinal=ordinal,
@@ -180,7 +168,7 @@ def _chunks(
             text=chunk.text,
             tokens=chunk.tokens,
             digest=key,
-            vector=vectors[key],
+            vector=drawn.vectors[key],
         )
         made.append(new)
     return made

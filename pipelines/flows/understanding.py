@@ -37,17 +37,20 @@ class Understanding:
         outcome = self.outcomes.get(staged.digest)
         return outcome if isinstance(outcome, MustWait) else None
 
-    def ready(self, pair: Pair) -> Ready:
-        """The artifact with its best reading. One that another run may read is not done with."""
+    def ready(self, pair: Pair, fault: Unread | None = None) -> Ready:
+        """The artifact with its best reading. One that another run may read is not done with.
+
+        ``fault`` is why some of it has no vector.
+        """
         staged = pair[0]
         outcome = self.outcomes.get(staged.digest)
-        passing = isinstance(outcome, Unread) and outcome.passing
+        passing = any(isinstance(each, Unread) and each.passing for each in (outcome, fault))
         return Ready(
             id=staged.id,
             digest=staged.digest,
             ready_key=ready_key(staged.digest, "" if passing else self.identity),
             title=staged.title,
-            reading=self.reading(pair),
+            reading={**self.reading(pair), **({"unembedded": fault.shown} if fault else {})},
         )
 
     def reading(self, pair: Pair) -> Mapping[str, Any]:

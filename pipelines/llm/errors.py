@@ -135,7 +135,10 @@ class AddressWrong(AccountRefused):
 class ModelUnknown(ModelError):
     verdict = Verdict.ASK
     failure = FailureClass.NOT_FOUND
-    action = "Set HEADWATER_MODEL to a model that the provider offers, and restart the workers."
+    action = (
+        "Set HEADWATER_MODEL, or HEADWATER_EMBEDDING_MODEL, to a model that the provider offers, "
+        "and restart the workers."
+    )
 
 
 class NotSupported(ModelError):

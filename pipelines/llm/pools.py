@@ -41,7 +41,7 @@ async def open_pools(
                         charging=charging(settings),
                     )
                 )
-                for model in dict.fromkeys((settings.model, *settings.fallback_models))
+                for model in settings.models
             },
         )
 

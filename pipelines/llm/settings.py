@@ -29,6 +29,13 @@ class ModelSettings(BaseSettings):
     )
     """Names with commas between them, in the order in which they are tried."""
 
+    embedding_model: str | None = Field(
+        default=None,
+        pattern=r"^[\w./:@-]{1,100}$",
+        validation_alias="HEADWATER_EMBEDDING_MODEL",
+    )
+    """Whose vectors searches compare; None: those that are made without a network."""
+
     requests_per_minute: int | None = Field(
         default=None, ge=1, validation_alias="HEADWATER_MODEL_RPM"
     )
@@ -50,6 +57,12 @@ class ModelSettings(BaseSettings):
     @property
     def fallback_models(self) -> tuple[str, ...]:
         return tuple(name.strip() for name in self.fallbacks.split(",") if name.strip())
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All that may be called, each once."""
+        named = (self.model, *self.fallback_models, self.embedding_model)
+        return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def local(self) -> bool:

@@ -16,10 +16,12 @@ from pipelines.llm.reading import ModelReader
 from pipelines.llm.retrying import RetryBudget, Retrying
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.traced import Traced
+from pipelines.llm.vectors import Embedder
 from pipelines.workflow import INGEST
 from storage import profiles
 from storage.connections import Connection
 from storage.database import Tx
+from storage.indexes import Index
 from storage.money import Budget, Prices, Spent, usage
 from storage.money.prices import load
 from storage.runs import Run
@@ -35,6 +37,9 @@ class Thinking:
     retries: RetryBudget
     clock: Clock
     fallbacks: tuple[str, ...] = ()
+    embedding_model: str | None = None
+    """None: vectors are made without a network."""
+
     queued: bool = False
 
     @property
@@ -66,6 +71,15 @@ class Thoughts:
     reader: ModelReader
     tally: Tally
     told: Mapping[str, Any]
+
+    def embedder(self, index: Index) -> Embedder:
+        """Who makes vectors for an index of a provider's model."""
+        return Embedder(
+            gateway=self.model.gateway,
+            model=index.model,
+            dimension=index.dimension,
+            caller=self.model.caller("embed"),
+        )
 
 
 async def recall(
@@ -121,5 +135,6 @@ async def open_thinking(
             retries=RetryBudget(clock),
             clock=clock,
             fallbacks=settings.fallback_models,
+            embedding_model=settings.embedding_model,
             queued=True,
         )

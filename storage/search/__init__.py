@@ -8,12 +8,15 @@ began, and nothing that is hidden or of another tenant.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import RowMapping, select
 
+from storage import indexes
 from storage.database import Tx
 from storage.embedding import MODEL, StaticEmbedder, Vectors
 from storage.ids import ArtifactId, ChunkId, ConnectionId, TenantId
+from storage.indexes import Index
 from storage.search import lexical_postgres, lexical_sqlite, vectors_postgres
 from storage.search.fusion import Candidate, Fused, Ranking, fuse
 from storage.search.scope import Scope
@@ -25,6 +28,7 @@ from storage.tables import artifacts, chunks
 DEPTH = 100  # chunks of each ranking at least, so that many of one artifact leave place for others
 DEPTH_A_HIT = 10
 BELIEF = 0.5  # in static vectors, compared with words (see ``fusion``)
+BELIEF_IN_MODELS = 1.0  # they know the order of words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +49,29 @@ class Hit:
     score: float
 
 
-class Searcher:
-    """One a process: on SQLite it holds the vectors in memory (``matrix`` says what that costs)."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``by_meaning`` is false where only words could be compared: nobody embedded the query."""
 
-    def __init__(self, embedder: StaticEmbedder) -> None:
+    hits: list[Hit]
+    by_meaning: bool
+
+
+class Asker(Protocol):
+    """Who knows the vector of a query in a model that is not in this process."""
+
+    async def ask(self, model: str, tenant: TenantId, text: str) -> Vectors | None: ...
+
+
+class Searcher:
+    """One a process: on SQLite it holds the vectors in memory (``matrix`` says what that costs).
+
+    Without an ``asker`` an index of a provider's model is searched by words only.
+    """
+
+    def __init__(self, embedder: StaticEmbedder, asker: Asker | None = None) -> None:
         self.embedder = embedder
+        self.asker = asker
         self._matrices = Matrices(MODEL)
 
     async def search(
@@ -61,26 +83,49 @@ class Searcher:
         connection: ConnectionId | None = None,
         limit: int = 10,
     ) -> list[Hit]:
+        """The hits of ``find``."""
+        return (await self.find(tx, tenant, query, connection=connection, limit=limit)).hits
+
+    async def find(
+        self,
+        tx: Tx,
+        tenant: TenantId,
+        query: str,
+        *,
+        connection: ConnectionId | None = None,
+        limit: int = 10,
+    ) -> Found:
         """``tx`` reads what is committed: what a writing one sees could still be rolled back."""
         terms = parse(query)
         if not terms or limit < 1:
-            return []
+            return Found([], by_meaning=True)
         scope = Scope(tenant, connection)
         depth = max(DEPTH, limit * DEPTH_A_HIT)
-        vector = await asyncio.to_thread(self.embedder.embed, [query[:READ_AT_MOST]])
+        index = await indexes.serving(tx)
+        vector = await self._vector(index, tenant, query[:READ_AT_MOST])
         words = await _by_words(tx, scope, terms, limit=depth)
-        meaning = await self._by_meaning(tx, scope, vector[0], limit=depth)
-        fused = fuse(Ranking(words), Ranking(meaning, weight=BELIEF), limit=limit)
-        return await _hits(tx, fused, terms)
+        meaning = await self._by_meaning(tx, scope, index, vector, limit=depth)
+        belief = BELIEF if index == indexes.LOCAL else BELIEF_IN_MODELS
+        fused = fuse(Ranking(words), Ranking(meaning, weight=belief), limit=limit)
+        return Found(await _hits(tx, fused, terms), by_meaning=vector is not None)
+
+    async def _vector(self, index: Index, tenant: TenantId, query: str) -> Vectors | None:
+        if index == indexes.LOCAL:
+            row: Vectors = (await asyncio.to_thread(self.embedder.embed, [query]))[0]
+            return row
+        vector = await self.asker.ask(index.model, tenant, query) if self.asker else None
+        return vector if vector is not None and len(vector) == index.dimension else None
 
     async def _by_meaning(
-        self, tx: Tx, scope: Scope, vector: Vectors, *, limit: int
+        self, tx: Tx, scope: Scope, index: Index, vector: Vectors | None, *, limit: int
     ) -> list[Candidate]:
-        if not vector.any():
+        if vector is None or not vector.any():
             return []
-        if tx.dialect.name == "sqlite":
-            return await self._matrices.nearest(tx, scope, vector, limit=limit)
-        return await vectors_postgres.nearest(tx, scope, vector, limit=limit)
+        if tx.dialect.name != "sqlite":
+            return await vectors_postgres.nearest(tx, scope, vector, limit=limit, index=index)
+        if self._matrices.model != index.model:  # the memory of the one before is given back
+            self._matrices = Matrices(index.model, index.dimension)
+        return await self._matrices.nearest(tx, scope, vector, limit=limit)
 
 
 async def _by_words(tx: Tx, scope: Scope, terms: Terms, *, limit: int) -> list[Candidate]:

@@ -1,7 +1,7 @@
 """All vectors of a tenant in memory: exact nearest neighbours by one multiplication.
 
-A chunk costs 1 KB of vector (256 floats of 4 bytes) and 12 bytes of names. 100,000 chunks are
-about 104 MB, and a search of them takes some 10 ms of one core.
+With 256 dimensions a chunk costs 1 KB of vector (floats of 4 bytes) and 12 bytes of names. 100,000
+chunks are about 104 MB, and a search of them takes some 10 ms of one core.
 """
 
 from collections.abc import Collection, Sequence
@@ -43,14 +43,15 @@ class Matrix:
     rows stop being found by them too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dimension: int = DIMENSION) -> None:
+        self.dimension = dimension
         self.size = 0
         self.last = ChunkId(0)
         self.churn = 0  # rows that came or went since the last ``keep``
         self._numbers: dict[ConnectionId, int] = {}
         self._ids = np.zeros(ROWS_AT_FIRST, dtype=np.int64)
         self._groups = np.zeros(ROWS_AT_FIRST, dtype=np.int32)
-        self._vectors: Vectors = np.zeros((ROWS_AT_FIRST, DIMENSION), dtype=np.float32)
+        self._vectors: Vectors = np.zeros((ROWS_AT_FIRST, dimension), dtype=np.float32)
 
     def view(self, connection: ConnectionId | None) -> View:
         return View(
@@ -98,7 +99,7 @@ class Matrix:
         more = max(rows, len(self._ids) * 3 // 2) - len(self._ids)
         self._ids = np.concatenate([self._ids, np.zeros(more, dtype=np.int64)])
         self._groups = np.concatenate([self._groups, np.zeros(more, dtype=np.int32)])
-        fresh = np.zeros((more, DIMENSION), dtype=np.float32)
+        fresh = np.zeros((more, self.dimension), dtype=np.float32)
         self._vectors = np.concatenate([self._vectors, fresh])
 
 

@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Float, func, literal, literal_column, sele
 
 from storage.columns import Halves
 from storage.database import Tx
-from storage.embedding import DIMENSION, MODEL, Vectors
+from storage.embedding import Vectors
 from storage.ids import ArtifactId, ChunkId
+from storage.indexes import LOCAL, Index, quoted
 from storage.search.fusion import Candidate
 from storage.search.scope import Scope
 from storage.tables import artifacts, chunks, embeddings
@@ -18,17 +19,22 @@ from storage.tables import artifacts, chunks, embeddings
 EXACT_AT_MOST = 10_000  # chunks: some 20 ms, and every one is looked at
 LOOKED_AT = 200  # candidates of the index's walk (ef_search)
 
-# Written as in the index's definition, or the planner would not know that the index fits.
-INDEXED = literal_column(f"(embeddings.vector::halfvec({DIMENSION}))", Halves)
-OF_MODEL: ColumnElement[bool] = literal_column(f"embeddings.model = '{MODEL}'")
-
 
 async def nearest(
-    tx: Tx, scope: Scope, query: Vectors, *, limit: int, exact_at_most: int = EXACT_AT_MOST
+    tx: Tx,
+    scope: Scope,
+    query: Vectors,
+    *,
+    limit: int,
+    index: Index = LOCAL,
+    exact_at_most: int = EXACT_AT_MOST,
 ) -> list[Candidate]:
     """The visible chunks most like ``query``, best first."""
     vector = literal(query.astype("<f2").tobytes(), Halves)
-    distance: ColumnElement[float] = INDEXED.op("<=>", return_type=Float())(vector)
+    # Written as in the index's definition, or the planner would not know that the index fits.
+    indexed = literal_column(f"(embeddings.vector::halfvec({index.dimension}))", Halves)
+    of_model: ColumnElement[bool] = literal_column(f"embeddings.model = {quoted(index.model)}")
+    distance: ColumnElement[float] = indexed.op("<=>", return_type=Float())(vector)
     if await _fits(tx, scope, exact_at_most):
         distance = distance + 0.0  # an expression that no index has
     else:
@@ -43,7 +49,7 @@ async def nearest(
         .select_from(embeddings)
         .join(chunks, chunks.c.id == embeddings.c.chunk_id)
         .join(artifacts, artifacts.c.id == chunks.c.artifact_id)
-        .where(OF_MODEL, scope.visible())
+        .where(of_model, scope.visible())
         .order_by(distance)
         .limit(limit)
     )

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Select, select, text
 
 from storage.database import Tx
-from storage.embedding import Vectors, unpack
+from storage.embedding import DIMENSION, Vectors, unpack
 from storage.ids import ChunkId, TenantId
 from storage.search.fusion import Candidate
 from storage.search.matrix import Matrix
@@ -24,14 +24,16 @@ from storage.search.scope import HIDDEN, Scope
 from storage.tables import artifacts, chunks, embeddings
 
 ROWS_A_BLOCK = 5_000
-ROWS_AT_MOST = 500_000  # of all tenants: half a gigabyte. The one that is searched always stays.
+NUMBERS_AT_MOST = 128_000_000
+"""Of all tenants: half a gigabyte. The one that is searched always stays."""
+
 CHURN_AT_LEAST = 1_000
 LAST_ID = text("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'")  # even if it is deleted
 
 
 @dataclass(slots=True)
 class _Kept:
-    matrix: Matrix = field(default_factory=Matrix)
+    matrix: Matrix
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -40,7 +42,8 @@ class Matrices:
     """Those of one process, for each tenant and model. Searches may run at the same time."""
 
     model: str
-    rows_at_most: int = ROWS_AT_MOST
+    dimension: int = DIMENSION
+    numbers_at_most: int = NUMBERS_AT_MOST
     kept: OrderedDict[TenantId, _Kept] = field(default_factory=OrderedDict[TenantId, _Kept])
 
     async def nearest(self, tx: Tx, scope: Scope, query: Vectors, *, limit: int) -> list[Candidate]:
@@ -59,17 +62,23 @@ class Matrices:
             asked *= 4  # much of it is hidden or gone: look further down
 
     def _use(self, tenant: TenantId) -> _Kept:
-        kept = self.kept.setdefault(tenant, _Kept())
+        if tenant not in self.kept:
+            self.kept[tenant] = _Kept(Matrix(self.dimension))
+        kept = self.kept[tenant]
         self.kept.move_to_end(tenant)
         return kept
 
     def _make_room(self, tenant: TenantId) -> None:
         """Forget who searched longest ago, when it is too much together."""
-        while sum(kept.matrix.size for kept in self.kept.values()) > self.rows_at_most:
+        while self._numbers > self.numbers_at_most:
             oldest = next(iter(self.kept))
             if oldest == tenant:
                 return
             del self.kept[oldest]
+
+    @property
+    def _numbers(self) -> int:
+        return sum(kept.matrix.size for kept in self.kept.values()) * self.dimension
 
     async def _catch_up(self, tx: Tx, tenant: TenantId, matrix: Matrix) -> ChunkId:
         """Add what is committed, and return the last id given as this transaction sees it."""
@@ -79,7 +88,7 @@ class Matrices:
             rows = (await tx.execute(self._after(tenant, matrix.last))).all()
             if not rows:
                 break
-            vectors = unpack([row.vector for row in rows])
+            vectors = unpack([row.vector for row in rows], dimension=self.dimension)
             ids = [row.chunk_id for row in rows]
             matrix.append(ids, [row.connection_id for row in rows], vectors)
         matrix.last = max(matrix.last, seen)

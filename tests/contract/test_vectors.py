@@ -96,7 +96,7 @@ async def test_tenants_who_searched_longest_ago_are_forgotten_first(
         )
         await library.add(tx, "mine.md", TEXT)
         await Library(theirs, library.embedder).add(tx, "theirs.md", TEXT)
-    matrices = Matrices(MODEL, rows_at_most=1)
+    matrices = Matrices(MODEL, numbers_at_most=1)
 
     async with database.reading() as tx:
         mine = await matrices.nearest(tx, Scope(library.connection.tenant), query, limit=10)
