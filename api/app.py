@@ -16,6 +16,7 @@ from api.routes import (
     console,
     deployment,
     document,
+    estimates,
     events,
     health,
     money,
@@ -30,7 +31,7 @@ from api.routes import (
 from api.services import Services
 
 ROOMS = (
-    *(connections, profiles, runs, wishes, money, events, artifacts, search),
+    *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
     *(workflows, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),

@@ -203,7 +203,25 @@ USED = {
     "unpriced": 0,
 }
 
+ESTIMATE = {
+    "artifacts": 412,
+    "ingested": 0,
+    "partitions": [
+        {"key": "files", "title": "notes", "artifacts": 412, "size_bytes": 1_843_200},
+    ],
+    "tokens": {"low": 230_400, "high": 614_400},
+    "model": "gpt-4.1-mini",
+    "embedding_model": None,
+    "model_calls": {"low": 412, "high": 412},
+    "billed_tokens": {"low": 650_640, "high": 1_191_200},
+    "cost_usd": {"low": "0.319536000", "high": "0.723680000"},
+    "prices": "https://platform.openai.com/docs/pricing, 2026-03-10",
+    "seconds": {"low": 149, "high": 310},
+    "notes": [],
+}
+
 ANSWERS: Mapping[str, Any] = {
+    "estimate": ESTIMATE,
     "begin_connecting": {**CONNECT_SESSION, "url": "http://127.0.0.1:8420/connect#0193.c2Vj"},
     "get_connecting": CONNECT_SESSION,
     "list_audit": {"items": [AUDIT]},

@@ -21,8 +21,9 @@ from structlog.typing import Processor
 
 from pipelines.runtime import Services, lend, open_services
 from pipelines.settings import PipelineSettings
-from storage import crashpoints, workflows
+from storage import crashpoints, models, workflows
 from storage.errors import SetupError
+from storage.models import Models
 from storage.settings import StorageSettings
 
 QUIET = {
@@ -131,6 +132,7 @@ async def _publish(services: Services) -> None:
     """Say what this worker can do: from now on it may be asked for."""
     async with services.database.transaction() as tx:
         await workflows.publish(tx, [each.published() for each in services.workflows.values()])
+        await models.publish(tx, services.thinking.models if services.thinking else Models())
 
 
 async def _told_within(event: asyncio.Event, seconds: float) -> bool:

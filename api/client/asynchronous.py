@@ -16,6 +16,7 @@ from api.client.calls import Call
 from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
+from api.estimates import EstimateView
 from api.frames import StreamFrame
 from api.rollout import DeploymentView
 from api.schemas import (
@@ -78,6 +79,10 @@ class AsyncClient:
 
     def connections(self, *, owner: str | None = None) -> AsyncIterator[ConnectionView]:
         return self._pages(lambda cursor: calls.connections(cursor, owner=owner))
+
+    async def estimate(self, connection_id: UUID | str) -> EstimateView:
+        """What ingesting it would come to. Looks at the source, and reads nothing of it."""
+        return await self._do(calls.estimate(connection_id))
 
     async def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""

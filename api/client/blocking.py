@@ -15,6 +15,7 @@ from api.client.calls import Call
 from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
+from api.estimates import EstimateView
 from api.frames import StreamFrame
 from api.rollout import DeploymentView
 from api.schemas import (
@@ -77,6 +78,10 @@ class Client:
 
     def connections(self, *, owner: str | None = None) -> Iterator[ConnectionView]:
         return self._pages(lambda cursor: calls.connections(cursor, owner=owner))
+
+    def estimate(self, connection_id: UUID | str) -> EstimateView:
+        """What ingesting it would come to. Looks at the source, and reads nothing of it."""
+        return self._do(calls.estimate(connection_id))
 
     def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
 from api.client.errors import Refusal, Said, refusal
+from api.estimates import EstimateView
 from api.rollout import DeploymentView
 from api.schemas import (
     ArtifactView,
@@ -72,6 +73,10 @@ def connections(cursor: str | None, *, owner: str | None) -> Call[Page[Connectio
 def begin_connecting(**wanted: object) -> Call[ConnectSessionMade]:
     path = "/v1/connect-sessions"
     return Call("POST", path, _reader(ConnectSessionMade), body=wanted, headers=_once())
+
+
+def estimate(connection_id: UUID | str) -> Call[EstimateView]:
+    return Call("POST", f"/v1/connections/{connection_id}/estimate", _reader(EstimateView))
 
 
 def start(connection_id: UUID | str) -> Call[Started]:

@@ -3,9 +3,6 @@
 Only the browser that opened the session's link gets an answer. These paths are the page's own.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,6 +18,7 @@ from api.consenting import keep_connection
 from api.disconnecting import as_credential
 from api.doors import spec_of
 from api.handlers import invalid_config
+from api.looking import looking
 from api.notices import Notice, noted
 from api.problems import Code, Problem
 from api.routes.runs import tell
@@ -31,13 +29,11 @@ from connectors import catalog
 from connectors.access import Anonymous, Credential, CredentialKind, Given
 from connectors.artifact import PartitionKey
 from connectors.connector import Account, Scope, Spec
-from connectors.errors import ConnectorError
 from storage import connecting, connections, runs
 from storage.connecting import Session, SessionId, Step
 from storage.connections import Connection
 from storage.ids import ConnectionId
 
-LOOK_SECONDS = 60.0
 SCOPES_MOST = 2_000
 WORKFLOW = "ingest"
 
@@ -157,7 +153,7 @@ async def scopes(session: Mine, services: Handed) -> dict[str, Any]:
     connection = await _connection(services, session)
     found: list[Scope] = []
     async with (
-        _looking(),
+        looking(),
         services.doors.opened(services.database, connection, actor="connect page") as connector,
     ):
         async for scope in connector.discover():
@@ -177,7 +173,7 @@ async def estimate(session: Mine, wanted: Selecting, services: Handed) -> dict[s
     connection = await _connection(services, session)
     config = _narrowed(connection, wanted.chosen)
     async with (
-        _looking(),
+        looking(),
         services.doors.opened(
             services.database, connection, actor="connect page", config=config
         ) as connector,
@@ -206,23 +202,9 @@ async def start(session: Mine, wanted: Selecting, services: Handed) -> dict[str,
     return connectpage.shown(session, connection, services.doors.locksmith)
 
 
-@asynccontextmanager
-async def _looking() -> AsyncGenerator[None]:
-    """A look at a source takes a bounded time, and what goes wrong is the source's to say."""
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            yield
-    except TimeoutError:
-        raise Problem(
-            Code.SOURCE_TROUBLE, "The source takes too long to answer.", action="Try again."
-        ) from None
-    except ConnectorError as error:
-        raise Problem(Code.SOURCE_TROUBLE, f"{error}.", action=error.action) from None
-
-
 async def _tried(spec: Spec, config: BaseModel, given: Credential | None) -> Account | None:
     access = Given(given or Anonymous(), spec.title)
-    async with _looking(), spec.open(config, access) as connector:
+    async with looking(), spec.open(config, access) as connector:
         for probe in await connector.check():
             if not probe.well:
                 raise Problem(Code.SOURCE_TROUBLE, f"{probe.detail}.", action=probe.action)

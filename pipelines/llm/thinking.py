@@ -22,6 +22,7 @@ from storage import profiles
 from storage.connections import Connection
 from storage.database import Tx
 from storage.indexes import Index
+from storage.models import Models
 from storage.money import Budget, Prices, Spent, usage
 from storage.money.prices import load
 from storage.runs import Run
@@ -41,6 +42,24 @@ class Thinking:
     """None: vectors are made without a network."""
 
     queued: bool = False
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    local: bool = False
+
+    @property
+    def models(self) -> Models:
+        """What estimates have to know of it."""
+        return Models(
+            reads=self.model,
+            price=self.prices.of(self.model),
+            embeds=self.embedding_model,
+            embedding_price=self.prices.of(self.embedding_model or self.model),
+            prices_source=self.prices.source,
+            prices_date=self.prices.date,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            local=self.local,
+        )
 
     @property
     def reader(self) -> Mapping[str, Any]:
@@ -137,4 +156,7 @@ async def open_thinking(
             fallbacks=settings.fallback_models,
             embedding_model=settings.embedding_model,
             queued=True,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+            local=settings.local,
         )

@@ -32,7 +32,7 @@ async def test_help_answers_without_importing_what_work_needs(machine: Machine) 
 @pytest.mark.parametrize(
     "command",
     [
-        *("up", "ingest", "watch", "runs", "search", "doctor"),
+        *("up", "ingest", "estimate", "watch", "runs", "search", "doctor"),
         *("cancel", "pause", "resume", "retry", "deploy"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.accounts import ConnectionView
+from api.estimates import EstimateView
 from api.schemas import Hits, ReadyView, ReceiptView, RunView, Started
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
@@ -72,6 +73,7 @@ def test_every_answer_has_an_example(document: dict[str, Any]) -> None:
     [
         ("connect", ConnectionView),
         ("start_run", Started),
+        ("estimate", EstimateView),
         ("get_run", RunView),
         ("get_receipt", ReceiptView),
         ("search", Hits),
