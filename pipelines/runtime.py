@@ -169,7 +169,7 @@ async def open_services(
             locksmith=Locksmith.of(OAuthSettings()),
             keyring=cache(storage.keyring),
             thinking=await stack.enter_async_context(
-                open_thinking(ModelSettings(), redis_url=redis_url)
+                open_thinking(ModelSettings(), redis_url=redis_url, database=database)
             ),
         )
 

@@ -1,9 +1,12 @@
 """A gateway that calls only when all workers together may: the limiter around another gateway."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+
+from opentelemetry import trace
 
 from pipelines.errors import MustWait
 from pipelines.llm import quotas
@@ -43,6 +46,12 @@ ENDINGS: tuple[tuple[type[ModelError], Ending], ...] = (
     (AccountRefused, Ending.BLOCKED),
 )
 """The special before the general; any other error proves that the provider works."""
+
+PACE = "pace"
+LEAST_SECONDS = 0.02
+"""What is waited for less is how long it takes to ask."""
+
+NANOSECONDS = 1_000_000_000
 
 REASONS: Mapping[str, WaitingReason] = {
     "provider_down": WaitingReason.PROVIDER_DOWN,
@@ -111,11 +120,12 @@ class Limited:
             cap=asked.cap,
         )
         try:
-            return await self.broker.acquire(
-                tenant=str(asked.caller.tenant),
-                urgency=Urgency(asked.caller.service.value),
-                cost=cost,
-            )
+            with _queued(self.broker):
+                return await self.broker.acquire(
+                    tenant=str(asked.caller.tenant),
+                    urgency=Urgency(asked.caller.service.value),
+                    cost=cost,
+                )
         except ProviderWaiting as error:
             reason = REASONS[error.reason]
             raise MustWait(reason, str(error), action=error.action, until=error.until) from error
@@ -183,6 +193,22 @@ async def open_limited(
     """One for a process and a pool: all its calls go through the same broker and its two tasks."""
     async with open_broker(room, pool, terms) as broker:
         yield Limited(inner=inner, broker=broker, charger=Charger(charging))
+
+
+@contextmanager
+def _queued(broker: Broker) -> Iterator[None]:
+    """A span for what was waited, if it is worth one, and for what."""
+    began, before = time.time_ns(), broker.holding
+    try:
+        yield
+    finally:
+        after, seconds = broker.holding, (time.time_ns() - began) / NANOSECONDS
+        if seconds >= LEAST_SECONDS:
+            span = trace.get_tracer(__name__).start_span("queued", start_time=began)
+            why = before if before != PACE else after
+            span.set_attribute("headwater.queued.seconds", seconds)
+            span.set_attribute("headwater.queued.reason", why)
+            span.end()
 
 
 def _asked(call: Call) -> _Asked:

@@ -1,15 +1,22 @@
 """Every model's calls in the pool of its own, shared with all other workers that use the key."""
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import structlog
 
 from pipelines.llm.charging import Charging
 from pipelines.llm.gateway import Answer, Call, EmbeddingCall, Embeddings, Gateway, Piece
-from pipelines.llm.limited import open_limited
+from pipelines.llm.limited import Limited, open_limited
 from pipelines.llm.settings import ModelSettings
+from storage.database import Database
+from storage.errors import Refused, StorageUnavailable
+from storage.limits import learned
+from storage.limits.broker import Broker
 from storage.limits.redis import open_room
-from storage.limits.values import Dimension, Limit, Terms, pool_id
+from storage.limits.values import Amounts, Dimension, Limit, PoolId, Terms, pool_id
 
 GUESSED_REQUESTS = 500
 GUESSED_TOKENS = 200_000
@@ -18,32 +25,78 @@ GUESSED_TOKENS = 200_000
 The first reply's headers, or the first refusals, put it right.
 """
 
+REMEMBER_SECONDS = 60.0
 RAMP_FREE = 1_000_000 / 60  # tokens a second: see ``Terms``
 LOCAL_AT_ONCE = 2
+
+log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def open_pools(
-    inner: Gateway, settings: ModelSettings, *, key: str, redis_url: str
+    inner: Gateway,
+    settings: ModelSettings,
+    *,
+    key: str,
+    redis_url: str,
+    database: Database | None = None,
 ) -> AsyncGenerator[Gateway]:
-    """``inner`` behind the limits of each model that is configured."""
+    """``inner`` behind the limits of each model that is configured.
+
+    What is learned of them is kept in the database, if there is one, and begun with.
+    """
     async with AsyncExitStack() as stack:
         room = await stack.enter_async_context(open_room(redis_url))
-        yield ByModel(
-            inner,
-            {
-                model: await stack.enter_async_context(
-                    open_limited(
-                        inner,
-                        room=room,
-                        pool=pool_id(settings.base_url or "", key, model),
-                        terms=terms(settings),
-                        charging=charging(settings),
-                    )
-                )
-                for model in settings.models
-            },
-        )
+        pools = dict[str, Limited]()
+        for model in settings.models:
+            pool = pool_id(settings.base_url or "", key, model)
+            known = await _known(database, pool)
+            limited = open_limited(
+                inner,
+                room=room,
+                pool=pool,
+                terms=replace(terms(settings), known=known),
+                charging=charging(settings),
+            )
+            pools[model] = await stack.enter_async_context(limited)
+        if database is not None:
+            await stack.enter_async_context(_remembering(database, pools.values()))
+        yield ByModel(inner, pools)
+
+
+async def remember(database: Database, brokers: Iterable[Broker]) -> None:
+    """Keep what they have learned until here."""
+    async with database.transaction() as tx:
+        for broker in brokers:
+            if amounts := broker.learned:
+                await learned.keep(tx, broker.pool, amounts)
+
+
+async def _known(database: Database | None, pool: PoolId) -> Amounts:
+    if database is None:
+        return {}
+    async with database.reading() as tx:
+        return await learned.load(tx, pool)
+
+
+@asynccontextmanager
+async def _remembering(database: Database, pools: Iterable[Limited]) -> AsyncGenerator[None]:
+    brokers = [each.broker for each in pools]
+    task = asyncio.create_task(_keep_on(database, brokers), name="limits-remembered")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_on(database: Database, brokers: Sequence[Broker]) -> None:
+    while True:
+        await asyncio.sleep(REMEMBER_SECONDS)
+        try:
+            await remember(database, brokers)
+        except (StorageUnavailable, Refused) as error:
+            log.warning("limits.not_remembered", reason=str(error))
 
 
 def terms(settings: ModelSettings) -> Terms:

@@ -52,6 +52,11 @@ class ModelSettings(BaseSettings):
     charging: Charging | None = Field(default=None, validation_alias="HEADWATER_MODEL_CHARGING")
     """How the provider counts tokens; None: as who is at ``base_url`` most likely does."""
 
+    capture: str = Field(
+        default="", validation_alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+    )
+    """Whether spans hold what was sent and answered; the name is OpenTelemetry's."""
+
     prices: Path | None = Field(default=None, validation_alias="HEADWATER_PRICES")
 
     @property
@@ -63,6 +68,10 @@ class ModelSettings(BaseSettings):
         """All that may be called, each once."""
         named = (self.model, *self.fallback_models, self.embedding_model)
         return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def content_in_spans(self) -> bool:
+        return self.capture.lower() in {"true", "1", "span_only", "span_and_event"}
 
     @property
     def local(self) -> bool:

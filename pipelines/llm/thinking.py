@@ -20,7 +20,7 @@ from pipelines.llm.vectors import Embedder
 from pipelines.workflow import INGEST
 from storage import profiles
 from storage.connections import Connection
-from storage.database import Tx
+from storage.database import Database, Tx
 from storage.indexes import Index
 from storage.models import Models
 from storage.money import Budget, Prices, Spent, usage
@@ -45,6 +45,7 @@ class Thinking:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     local: bool = False
+    content_in_spans: bool = False
 
     @property
     def models(self) -> Models:
@@ -79,7 +80,7 @@ class Thinking:
             budget=self.retries,
             queued=self.queued,
         )
-        return Traced(retrying, self.prices), tally
+        return Traced(retrying, self.prices, content=self.content_in_spans), tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def _service(run: Run) -> ServiceClass:
 
 @asynccontextmanager
 async def open_thinking(
-    settings: ModelSettings, *, redis_url: str
+    settings: ModelSettings, *, redis_url: str, database: Database | None = None
 ) -> AsyncGenerator[Thinking | None]:
     """None without a key: then no model reads, and everything else is as it is."""
     if settings.key is None:
@@ -145,7 +146,7 @@ async def open_thinking(
     key = settings.key.get_secret_value()
     async with (
         open_provider(key=key, base_url=settings.base_url) as provider,
-        open_pools(provider, settings, key=key, redis_url=redis_url) as gateway,
+        open_pools(provider, settings, key=key, redis_url=redis_url, database=database) as gateway,
     ):
         yield Thinking(
             gateway=gateway,
@@ -159,4 +160,5 @@ async def open_thinking(
             requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,
             local=settings.local,
+            content_in_spans=settings.content_in_spans,
         )

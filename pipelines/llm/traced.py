@@ -2,12 +2,14 @@
 
 Names are those of OpenTelemetry's conventions for generative AI
 (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/); what those do not know begins
-with ``headwater``. Neither what was sent nor what came back is ever in a span.
+with ``headwater``. What was sent and what came back is in a span only where that was asked for.
 """
 
+import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -31,21 +33,28 @@ from storage.money import Prices
 class Traced:
     inner: Gateway
     prices: Prices
+    content: bool = False
 
     async def ask(self, call: Call) -> Answer:
         with self._span("chat", call.model, call.caller) as span:
             span.set_attribute("gen_ai.request.max_tokens", call.max_output_tokens)
+            self._quote(span, call)
             answer = await self.inner.ask(call)
             self._tell(span, answer.provenance)
+            self._quote_answer(span, json.dumps(answer.value, ensure_ascii=False))
             return answer
 
     async def stream(self, call: Call) -> AsyncGenerator[Piece]:
         with self._span("chat", call.model, call.caller) as span:
             span.set_attribute("gen_ai.request.max_tokens", call.max_output_tokens)
+            self._quote(span, call)
+            told = list[str]()
             async with aclosing(self.inner.stream(call)) as pieces:
                 async for piece in pieces:
                     self._tell(span, piece.provenance)
+                    told.append(piece.text if self.content else "")
                     yield piece
+            self._quote_answer(span, "".join(told))
 
     async def embed(self, call: EmbeddingCall) -> Embeddings:
         with self._span("embeddings", call.model, call.caller) as span:
@@ -79,6 +88,17 @@ class Traced:
                 span.set_status(Status(StatusCode.ERROR, code))
                 raise
 
+    def _quote(self, span: Span, call: Call) -> None:
+        if self.content:
+            said = [_message("user", call.content)]
+            span.set_attribute("gen_ai.system_instructions", call.instructions)
+            span.set_attribute("gen_ai.input.messages", json.dumps(said, ensure_ascii=False))
+
+    def _quote_answer(self, span: Span, text: str) -> None:
+        if self.content:
+            said = [_message("assistant", text)]
+            span.set_attribute("gen_ai.output.messages", json.dumps(said, ensure_ascii=False))
+
     def _tell(self, span: Span, provenance: Provenance | None) -> None:
         if provenance is None:
             return
@@ -97,3 +117,7 @@ class Traced:
                 "headwater.kept": provenance.kept,
             }
         )
+
+
+def _message(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"type": "text", "content": text}]}

@@ -108,9 +108,27 @@ class Broker:
         return self._stand_in is not None
 
     @property
+    def holding(self) -> str:
+        """What makes calls wait just now: their pace, unless it is something worse."""
+        if self.is_alone:
+            return "without_redis"
+        paused = self._answer is not None and self._answer.pause_seconds > 0
+        reason = self._answer.reason if self._answer and paused else None
+        return "pace" if reason is None else reason.value
+
+    @property
     def rates(self) -> Amounts:
         """What is granted a second now, by all processes, as learned until here."""
         return self._answer.rates if self._answer else {}
+
+    @property
+    def learned(self) -> Amounts:
+        """What guessed limits have come to, in their windows."""
+        return {
+            name: self.rates[name] * limit.window.total_seconds() / self.terms.use
+            for name, limit in self.terms.limits.items()
+            if limit.learned and name in self.rates
+        } or self.terms.known
 
     async def pump(self) -> None:
         """Tell and ask the room, again and again; without it, grant from this process's share."""
@@ -164,7 +182,8 @@ class Broker:
         """One turn; answers when to come again, in seconds."""
         now = _now()
         beat = now - self._beat_at >= BEAT_SECONDS
-        turn = self._waiters.take(self.process, self.terms, beat=beat)
+        terms = replace(self.terms, known=self.learned)
+        turn = self._waiters.take(self.process, terms, beat=beat)
         if self._resume:
             turn = replace(turn, resume=True)
         try:
@@ -267,7 +286,7 @@ async def open_broker(
 
 def _configured(terms: Terms) -> Amounts:
     return {
-        name: terms.use * limit.amount / limit.window.total_seconds()
+        name: terms.use * terms.amount(name) / limit.window.total_seconds()
         for name, limit in terms.limits.items()
     }
 

@@ -77,7 +77,8 @@ class Terms:
     any window, fixed or sliding, is within the limit. ``concurrency`` caps the calls under way;
     with ``adaptive`` it is where a search begins, low, for local servers that have no limits but
     get slow. ``ramp_free`` is a rate in tokens a second below which no ``RAMPING`` cuts (OpenAI:
-    1 M a minute, https://platform.openai.com/docs/guides/rate-limits).
+    1 M a minute, https://platform.openai.com/docs/guides/rate-limits). ``known`` is what guessed
+    limits have come to elsewhere or earlier: a pool that knows nothing begins with it.
     """
 
     limits: Mapping[Dimension, Limit] = field(default_factory=dict[Dimension, Limit])
@@ -86,6 +87,12 @@ class Terms:
     adaptive: bool = False
     ramp_free: float = 0.0
     lease: timedelta = timedelta(seconds=15)
+    known: Amounts = field(default_factory=dict[Dimension, float], compare=False)
+
+    def amount(self, dimension: Dimension) -> float:
+        """Of the limit, where a pool begins."""
+        limit = self.limits[dimension]
+        return self.known.get(dimension, limit.amount) if limit.learned else limit.amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,8 +72,11 @@ def pack_terms(terms: Terms) -> dict[str, Any]:
         "adaptive": terms.adaptive,
         "ramp_free": terms.ramp_free,
     }
-    # one that differs from the last is a new configuration
-    return {**packed, "print": "t" + json.dumps(packed, sort_keys=True)}
+    # one that differs from the last is a new configuration; what was learned is none
+    print_ = "t" + json.dumps(packed, sort_keys=True)
+    for dimension in terms.limits:
+        packed["limits"][dimension.value]["amount"] = terms.amount(dimension)
+    return {**packed, "print": print_}
 
 
 def _ticket(ticket: Ticket) -> dict[str, Any]:

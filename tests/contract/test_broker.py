@@ -273,3 +273,35 @@ async def refuses(broker: Broker) -> bool:
     except TimeoutError:
         return False
     return False
+
+
+async def test_what_was_learned_of_a_limit_outlives_a_pool_that_forgets_it(
+    room: Room, server: Redis | None, stack: AsyncExitStack
+) -> None:
+    guessed = Terms(limits={TOKENS: Limit(amount=6_000_000, learned=True)})
+    broker = await stack.enter_async_context(open_broker(room, POOL, guessed))
+    broker.settle(await ask(broker), Outcome(ending=Ending.ANSWERED, limits={TOKENS: 900_000}))
+    await wait_until(lambda: broker.learned.get(TOKENS, 0) == pytest.approx(900_000, rel=0.01))
+
+    if isinstance(room, MemoryRoom):
+        room.lose()
+    elif server is not None:
+        await server.flushall()
+    broker.settle(await ask(broker), Outcome(ending=Ending.ANSWERED))
+    again = Terms(limits=guessed.limits, known=broker.learned)
+    other = await stack.enter_async_context(open_broker(room, PoolId("other"), again))
+    await ask(other)
+
+    assert broker.learned[TOKENS] == pytest.approx(900_000, rel=0.05)
+    assert other.learned[TOKENS] == pytest.approx(900_000, rel=0.05)
+
+
+async def test_a_limit_that_is_stated_is_not_overruled_by_what_was_learned(
+    room: Room, stack: AsyncExitStack
+) -> None:
+    stated = Terms(limits={TOKENS: Limit(amount=6_000_000)}, known={TOKENS: 60_000})
+    broker = await stack.enter_async_context(open_broker(room, POOL, stated))
+
+    await ask(broker)
+
+    assert broker.rates[TOKENS] == pytest.approx(0.99 * 100_000)

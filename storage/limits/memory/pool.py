@@ -1,6 +1,6 @@
 """What a pool knows between turns."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from storage.limits.memory.buckets import Bucket
 from storage.limits.memory.queue import Queue
@@ -53,7 +53,8 @@ class Pool:
         for dimension, limit in terms.limits.items():
             level = before[dimension].level if dimension in before else 0.0
             granted = before[dimension].granted if dimension in before else 0.0
-            self.buckets[dimension] = Bucket(limit, terms.use, level=level, granted=granted)
+            begins = replace(limit, amount=terms.amount(dimension))
+            self.buckets[dimension] = Bucket(begins, terms.use, level=level, granted=granted)
         self.cap = float(terms.concurrency or 0)
 
     def refill(self, now: float) -> None:
