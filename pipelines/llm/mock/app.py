@@ -92,7 +92,9 @@ class Provider:
         data = [_row(at, told, size, wrong, body) for at, told in enumerate(texts)]
         usage = {"prompt_tokens": visit.input_tokens, "total_tokens": visit.input_tokens}
         answer = {"object": "list", "model": body["model"], "data": data, "usage": usage}
-        return JSONResponse(answer, headers=dict(admission.headers))
+        # Written by hand: NaN is no JSON, and some servers write it all the same.
+        written, headers = json.dumps(answer), dict(admission.headers)
+        return Response(written, media_type="application/json", headers=headers)
 
     async def models(self, _request: Request) -> Response:
         data = [
