@@ -1,7 +1,7 @@
-"""A fake Gmail whose every answer is held against Google's own description of it."""
+"""Fakes of Google's services whose every answer is held against Google's own description."""
 
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,11 @@ from pydantic import SecretStr
 
 from connectors.access import Credential, Grant
 from connectors.connector import Spec
+from connectors.fakes.google import serving
 from connectors.gmail import CONNECTOR
 from connectors.gmail.config import GmailConfig
 from connectors.gmail.crawl import GmailConnector, open_gmail
-from connectors.gmail.fake.server import Fake, serving
+from connectors.gmail.fake.server import FakeGmail
 from connectors.gmail.fake.world import World
 from connectors.throttle import Clock
 
@@ -59,7 +60,7 @@ class Hurried:
 @contextmanager
 def gmail(world: World, *, checked: bool = True) -> Iterator[str]:
     """Serve a world, and answer its origin. To an answer Google would not give it hangs up."""
-    with serving(Fake(world, check=conforms if checked else None)) as origin:
+    with serving(FakeGmail(world, _check("gmail.v1") if checked else None)) as origin:
         yield origin
 
 
@@ -85,14 +86,18 @@ def spec(origin: str, *, page: int, step: int) -> Spec:
     return replace(CONNECTOR, open=opening)
 
 
-def conforms(schema: str, body: object) -> None:
-    """Raise if Google's discovery document says that an answer is none of its own."""
-    _validator(schema).validate(body)
+def _check(api: str) -> Callable[[str, object], None]:
+    """Raises if Google's discovery document says that an answer is none of its own."""
+
+    def conforms(schema: str, body: object) -> None:
+        _validator(api, schema).validate(body)
+
+    return conforms
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
-    page = files("googleapiclient") / "discovery_cache/documents/gmail.v1.json"
+def _validator(api: str, schema: str) -> Draft202012Validator:
+    page = files("googleapiclient") / f"discovery_cache/documents/{api}.json"
     schemas = json.loads(page.read_text())["schemas"]
     definitions = {name: _converted(each) for name, each in schemas.items()}
     return Draft202012Validator({"$ref": f"#/$defs/{schema}", "$defs": definitions})

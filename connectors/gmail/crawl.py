@@ -18,12 +18,14 @@ from connectors.gmail.config import GmailConfig, GmailCursor
 from connectors.gmail.fetching import Fetching
 from connectors.gmail.mailbox import PAGE, Mailbox
 from connectors.gmail.protocol import external_id
-from connectors.gmail.quota import prices, rates
-from connectors.gmail.session import GOOGLE, Session
+from connectors.gmail.quota import Prices, prices, rates
 from connectors.gmail.walk import STEP, VERSION, Walk
+from connectors.google.refusals import Api
+from connectors.google.session import Session
 from connectors.throttle import Bell, Clock, Governor, Turnstile
 
 MAIL = PartitionKey("mail")
+GMAIL = "https://gmail.googleapis.com"
 _PASSES = 3
 
 
@@ -32,7 +34,7 @@ async def open_gmail(
     config: GmailConfig,
     access: Access,
     *,
-    origin: str = GOOGLE,
+    origin: str = GMAIL,
     page: int = PAGE,
     step: int = STEP,
     clock: Clock | None = None,
@@ -41,9 +43,10 @@ async def open_gmail(
     bell = Bell()
     turnstile = Turnstile(Governor(rates(table)), bell, clock or Clock())
     async with open_cell() as cell:
-        session = Session(access, turnstile, table, origin)
+        session = Session(Api("Gmail", "gmail", "v1", origin), access, turnstile)
         try:
-            yield GmailConnector(session, cell, bell, Mailbox(session, page), step)
+            mailbox = Mailbox(session, table, page)
+            yield GmailConnector(session, table, cell, bell, mailbox, step)
         finally:
             await session.close()
 
@@ -51,6 +54,7 @@ async def open_gmail(
 @dataclass(slots=True)
 class GmailConnector:
     session: Session
+    prices: Prices
     cell: Cell
     bell: Bell
     mailbox: Mailbox
@@ -105,7 +109,8 @@ class GmailConnector:
                 return
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
-        return await Fetching(self.session, self.cell, self.mailbox.thread_of).fetch(refs)
+        fetching = Fetching(self.session, self.prices, self.cell, self.mailbox.thread_of)
+        return await fetching.fetch(refs)
 
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
         """Gmail notifies by Pub/Sub, which is not listened to: schedules look often enough."""

@@ -10,9 +10,11 @@ from connectors.cell import Cell
 from connectors.connector import Fetched
 from connectors.errors import ArtifactGone, ArtifactUnreadable, ConnectorError
 from connectors.gmail import protocol
-from connectors.gmail.protocol import Answer, message_of
-from connectors.gmail.quota import Call, is_cheaper_whole
-from connectors.gmail.session import Question, Session
+from connectors.gmail.protocol import message_of
+from connectors.gmail.quota import Call, Prices, is_cheaper_whole
+from connectors.google.client import Ask, Question
+from connectors.google.refusals import Answer
+from connectors.google.session import Session
 from connectors.mail import headers
 from connectors.mail.contents import MOST_FILES, content, is_wanted
 from connectors.mail.reading import Mail, read
@@ -25,6 +27,7 @@ class Fetching:
     """``thread_of`` are the threads of those mails that were listed."""
 
     session: Session
+    prices: Prices
     cell: Cell
     thread_of: Mapping[str, str]
 
@@ -40,10 +43,14 @@ class Fetching:
             threads.setdefault(self.thread_of.get(each, f"of {each}"), []).append(each)
         questions: dict[str, Question] = {}
         for thread, members in threads.items():
-            if len(members) > 1 and is_cheaper_whole(len(members), self.session.prices):
-                questions[f"thread {thread}"] = Question(Call.THREAD, partial(_thread, thread))
+            if len(members) > 1 and is_cheaper_whole(len(members), self.prices):
+                questions[f"thread {thread}"] = self._question(
+                    Call.THREAD, partial(_thread, thread)
+                )
             else:
-                single = {each: Question(Call.MESSAGE, partial(_message, each)) for each in members}
+                single = {
+                    each: self._question(Call.MESSAGE, partial(_message, each)) for each in members
+                }
                 questions |= single
         answers = await self.session.many(questions)
         found: dict[str, Got] = {}
@@ -60,7 +67,7 @@ class Fetching:
     async def _files(self, messages: Mapping[str, Got]) -> Mapping[str, bytes]:
         """The attachments whose text can be read, by their places."""
         questions = {
-            part.place: Question(Call.ATTACHMENT, partial(_file, key, part.place))
+            part.place: self._question(Call.ATTACHMENT, partial(_file, key, part.place))
             for key, message in messages.items()
             if not isinstance(message, ConnectorError) and not _is_bulk(message)
             for part in [each for each in protocol.files(message) if is_wanted(each)][:MOST_FILES]
@@ -71,6 +78,9 @@ class Fetching:
             for place, answer in answers.items()
             if not isinstance(answer, ConnectorError)
         }
+
+    def _question(self, call: Call, ask: Ask) -> Question:
+        return Question(self.prices.units[call], ask)
 
     async def _read(self, ref: Ref, message: Got, files: Mapping[str, bytes]) -> Fetched:
         if isinstance(message, ConnectorError):
@@ -101,13 +111,13 @@ def _is_bulk(message: Answer) -> bool:
     return bool(headers.bulk(protocol.letter(message, {}).headers))
 
 
-def _message(message: str, users: Any) -> Any:
-    return users.messages().get(userId="me", id=message, format="full")
+def _message(message: str, gmail: Any) -> Any:
+    return gmail.users().messages().get(userId="me", id=message, format="full")
 
 
-def _thread(thread: str, users: Any) -> Any:
-    return users.threads().get(userId="me", id=thread, format="full")
+def _thread(thread: str, gmail: Any) -> Any:
+    return gmail.users().threads().get(userId="me", id=thread, format="full")
 
 
-def _file(message: str, place: str, users: Any) -> Any:
-    return users.messages().attachments().get(userId="me", messageId=message, id=place)
+def _file(message: str, place: str, gmail: Any) -> Any:
+    return gmail.users().messages().attachments().get(userId="me", messageId=message, id=place)

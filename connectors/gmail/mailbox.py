@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from connectors.errors import ArtifactGone, CursorExpired
 from connectors.gmail import protocol
-from connectors.gmail.protocol import Answer, History, Listed
-from connectors.gmail.quota import Call
-from connectors.gmail.session import Malformed, Session
+from connectors.gmail.protocol import History, Listed
+from connectors.gmail.quota import Call, Prices
+from connectors.google.client import Ask
+from connectors.google.refusals import Answer, Malformed
+from connectors.google.session import Session
 
 PAGE = 500
 WINDOW = 10  # pages of a listing that are grouped by their threads at once
@@ -18,6 +20,7 @@ class Mailbox:
     """Remembers the threads of what it listed."""
 
     session: Session
+    prices: Prices
     page: int = PAGE
     thread_of: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -32,7 +35,7 @@ class Mailbox:
                 return
 
     async def profile(self) -> Answer:
-        return await self.session.one(Call.PROFILE, lambda users: users.getProfile(userId="me"))
+        return await self._ask(Call.PROFILE, lambda gmail: gmail.users().getProfile(userId="me"))
 
     async def window(self, token: str) -> tuple[list[Listed], str]:
         found: list[Listed] = []
@@ -49,7 +52,9 @@ class Mailbox:
         if token:
             asked["pageToken"] = token
         try:
-            answer = await self.session.one(Call.LIST, lambda users: users.messages().list(**asked))
+            answer = await self._ask(
+                Call.LIST, lambda gmail: gmail.users().messages().list(**asked)
+            )
         except Malformed as error:
             if not token:
                 raise
@@ -62,8 +67,8 @@ class Mailbox:
     async def history(self, anchor: str) -> History:
         asked = {"userId": "me", "startHistoryId": anchor, "maxResults": PAGE}
         try:
-            answer = await self.session.one(
-                Call.HISTORY, lambda users: users.history().list(**asked)
+            answer = await self._ask(
+                Call.HISTORY, lambda gmail: gmail.users().history().list(**asked)
             )
         except ArtifactGone as error:
             raise CursorExpired("Gmail has forgotten what happened since the last time") from error
@@ -82,3 +87,6 @@ class Mailbox:
                 return True
             anchor, more = told.anchor, told.more
         return False
+
+    async def _ask(self, call: Call, ask: Ask) -> Answer:
+        return await self.session.one(self.prices.units[call], ask)

@@ -25,10 +25,11 @@ from connectors.events import (
     Tombstone,
     Waiting,
 )
+from connectors.fakes.google import Fault
 from connectors.gmail.config import GmailConfig, GmailCursor, Table
 from connectors.gmail.crawl import MAIL, GmailConnector
 from connectors.gmail.fake.generate import mail, mailbox
-from connectors.gmail.fake.world import Fault, World
+from connectors.gmail.fake.world import World
 from connectors.gmail.quota import Call, prices
 from connectors.mail import contents
 from connectors.mail.reading import Mail

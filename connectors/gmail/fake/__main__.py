@@ -4,8 +4,9 @@ import argparse
 import sys
 from threading import Event
 
+from connectors.fakes.google import serving
 from connectors.gmail.fake.generate import mailbox
-from connectors.gmail.fake.server import Fake, serving
+from connectors.gmail.fake.server import FakeGmail
 from connectors.gmail.fake.world import World
 
 
@@ -17,7 +18,7 @@ def main() -> None:
     given = parser.parse_args()
     world = World(tokens={given.token})
     mailbox(world, messages=given.messages)
-    with serving(Fake(world), port=given.port) as origin:
+    with serving(FakeGmail(world), port=given.port) as origin:
         sys.stderr.write(f"{world.address} is at {origin}, for {given.token}\n")
         Event().wait()
 

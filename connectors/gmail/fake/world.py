@@ -1,21 +1,9 @@
 """A mailbox that changes and remembers how, and what it charges for looking at it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
-from connectors.gmail.quota import Call
-
-
-class Fault(StrEnum):
-    """How a call can fail; each is scripted for so many of the next calls."""
-
-    PACE = "pace"  # 403 userRateLimitExceeded
-    TOO_MANY = "too_many"  # 429, with a time
-    SERVER = "server"  # 503
-    SCOPE = "scope"  # 403, the token may not
-    GARBAGE = "garbage"  # 200 with a page of a proxy
+from connectors.fakes.google import Service
 
 
 @dataclass(slots=True)
@@ -41,22 +29,14 @@ class Happening:
 
 
 @dataclass(slots=True)
-class World:
-    """``before`` is called before each call is answered, with its number: things happen then.
-
-    ``forgotten`` is the history up to which nothing is known any more.
-    """
+class World(Service):
+    """``forgotten`` is the history up to which nothing is known any more."""
 
     address: str = "ann@example.org"
-    tokens: set[str] = field(default_factory=lambda: {"token"})
     messages: dict[str, Message] = field(default_factory=dict[str, Message])
     happened: list[Happening] = field(default_factory=list[Happening])
-    faults: dict[Fault, int] = field(default_factory=dict[Fault, int])
-    calls: list[Call] = field(default_factory=list[Call])
-    requests: int = 0
     history: int = 1_000
     forgotten: int = 0
-    before: Callable[["World"], None] | None = None
     _number: int = 0
     _listing: list[Message] = field(default_factory=list[Message])
     _listed_at: int = 0
@@ -90,12 +70,6 @@ class World:
         self.history += 7
         self.forgotten = self.history
 
-    def take(self, fault: Fault) -> bool:
-        left = self.faults.get(fault, 0)
-        if left:
-            self.faults[fault] = left - 1
-        return left > 0
-
     def listing(self) -> list[Message]:
         """What a search for all but drafts and chats finds, the newest first."""
         if self._listed_at != self.history:
@@ -107,10 +81,6 @@ class World:
 
     def thread(self, name: str) -> list[Message]:
         return [each for each in self.messages.values() if each.thread == name]
-
-    def units(self, prices: Any) -> int:
-        """What all calls came to."""
-        return sum(prices.units[call] for call in self.calls)
 
     def _note(self, kind: str, message: Message, changed: tuple[str, ...] = ()) -> None:
         self.history += 3  # they grow, and have gaps

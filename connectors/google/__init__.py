@@ -1,0 +1,1 @@
+"""What the connectors of Google's services share: asking by Google's client."""

@@ -1,0 +1,115 @@
+"""Google's own client, one a thread, which bears our tokens and goes nowhere else."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import httplib2  # type: ignore[import-untyped]  # no types in it
+from googleapiclient.discovery import build  # type: ignore[import-untyped]  # no types in it
+from googleapiclient.errors import HttpError  # type: ignore[import-untyped]  # no types in it
+from googleapiclient.http import (  # type: ignore[import-untyped]  # no types in it
+    BatchHttpRequest,
+    HttpRequest,
+)
+
+from connectors.errors import ConnectorError
+from connectors.google.refusals import Answer, Api, Unsigned, answered, translated
+
+R = TypeVar("R")
+_TIMEOUT_SECONDS = 60
+
+
+class Ask(Protocol):
+    """Makes a request out of Google's client for a service."""
+
+    def __call__(self, service: Any) -> HttpRequest: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``cost`` is in the service's quota units."""
+
+    cost: int
+    ask: Ask
+
+
+class Clients:
+    """One client a thread: what it speaks HTTP with may not be shared by them."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._threads = ThreadPoolExecutor(api.threads, api.name)
+        self._mine = threading.local()
+        self._all: list[Client] = []
+
+    async def run(self, token: str, work: "Callable[[Client], R]") -> R:
+        def signed() -> R:
+            client = self._client()
+            client.http.token = token
+            return work(client)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, signed)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        for client in self._all:
+            client.http.close()
+
+    def _client(self) -> "Client":
+        client: Client | None = getattr(self._mine, "client", None)
+        if client is None:
+            client = self._mine.client = Client.of(self._api)
+            self._all.append(client)
+        return client
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    api: Api
+    http: "_Signed"
+    service: Any
+
+    @classmethod
+    def of(cls, api: Api) -> "Client":
+        http = _Signed()
+        options = {"api_endpoint": api.origin}
+        service = build(
+            api.name, api.version, http=http, static_discovery=True, client_options=options
+        )
+        return cls(api, http, service)
+
+    def together(
+        self, questions: Mapping[str, Question], keys: Sequence[str]
+    ) -> dict[str, Answer | ConnectorError]:
+        got: dict[str, Answer | ConnectorError] = {}
+
+        def take(key: str, answer: Answer, error: HttpError | None) -> None:
+            got[key] = answered(self.api, answer) if error is None else translated(self.api, error)
+
+        # The batch would go to Google wherever else the API is, if it were not told.
+        batch = BatchHttpRequest(
+            take, batch_uri=f"{self.api.origin}/batch/{self.api.name}/{self.api.version}"
+        )
+        for key in keys:
+            batch.add(questions[key].ask(self.service), request_id=key)
+        batch.execute(http=self.http)
+        if any(isinstance(each, Unsigned) for each in got.values()):
+            raise Unsigned
+        return got
+
+
+class _Signed(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
+    """Bears the token on every request, goes nowhere else, and uses no proxy by accident."""
+
+    token = ""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=_TIMEOUT_SECONDS, proxy_info=None)
+        self.follow_redirects = False
+
+    def request(self, uri: str, *args: Any, headers: Any = None, **options: Any) -> Any:
+        signed = {**(headers or {}), "authorization": f"Bearer {self.token}"}
+        return super().request(uri, *args, headers=signed, **options)
