@@ -5,7 +5,8 @@ again by ``renew`` when the source refused one. It never keeps a credential long
 needs, and never sees what renews it: refresh tokens stay with whoever implements ``Access``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Protocol
@@ -134,7 +135,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What an owner is asked for by OAuth, and by whom: ``provider`` is a name such as github."""
+    """What an owner is asked for by OAuth, and by whom: ``provider`` is a name such as github.
+
+    ``asking`` is added to the address that the owner is sent to, in that provider's own words.
+    """
 
     provider: str
     permissions: tuple[Permission, ...]
+    asking: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -47,6 +47,7 @@ class SkipReason(StrEnum):
     SUBMODULE = "submodule"
     LFS_POINTER = "lfs_pointer"
     BULK = "bulk"  # a mail to nobody in particular: newsletters, notifications
+    FORBIDDEN = "forbidden"  # seen, but its owner does not let it be downloaded
     SPECIAL = "special"  # a socket, a device, a pipe
 
 

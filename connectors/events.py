@@ -36,6 +36,18 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessLost:
+    """The source does not show the artifact any more, and does not say that it is deleted.
+
+    Without a ``ref`` it is about the whole partition. What is known of it is hidden and kept for a
+    while: it comes back with the next ``Upsert``, and a partition is read from its start again.
+    """
+
+    partition: PartitionKey
+    ref: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """The artifact is there and will not be ingested. ``detail`` says why in plain words."""
 
@@ -87,7 +99,7 @@ class Checkpoint:
     done: bool = False
 
 
-Event = Upsert | Tombstone | Skipped | Failed | Waiting | Total | Checkpoint
+Event = Upsert | Tombstone | AccessLost | Skipped | Failed | Waiting | Total | Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

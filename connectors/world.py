@@ -10,6 +10,7 @@ from connectors.access import Access, Anonymous, Given
 from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
 from connectors.connector import Connector, Spec
 from connectors.events import (
+    AccessLost,
     CensusEvent,
     Checkpoint,
     Cursor,
@@ -20,7 +21,7 @@ from connectors.events import (
     Upsert,
 )
 
-Outcome = Upsert | Skipped | Failed | Tombstone
+Outcome = Upsert | Skipped | Failed | Tombstone | AccessLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def outcomes(events: Sequence[Event]) -> list[Outcome]:
         event
         for event in events
         if isinstance(event, Upsert | Skipped | Tombstone)
-        or (isinstance(event, Failed) and event.ref is not None)
+        or (isinstance(event, Failed | AccessLost) and event.ref is not None)
     ]
 
 

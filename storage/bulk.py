@@ -20,7 +20,7 @@ def insert(tx: Tx, table: Table) -> postgresql.Insert | sqlite.Insert:
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def batches(values: Collection[T]) -> Iterator[list[T]]:
+def batches(values: Collection[T], size: int = BATCH) -> Iterator[list[T]]:
     iterator = iter(values)
-    while batch := list(islice(iterator, BATCH)):
+    while batch := list(islice(iterator, size)):
         yield batch

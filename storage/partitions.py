@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from storage.bulk import insert
 from storage.clock import now
@@ -48,4 +48,13 @@ async def save(
         insert(tx, partitions)
         .values(row)
         .on_conflict_do_update(index_elements=["connection_id", "key"], set_=progress)
+    )
+
+
+async def forget(tx: Tx, connection_id: ConnectionId, key: str) -> None:
+    """The next crawl of it begins at its start."""
+    await tx.execute(
+        delete(partitions).where(
+            partitions.c.connection_id == connection_id, partitions.c.key == key
+        )
     )

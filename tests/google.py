@@ -14,6 +14,11 @@ from pydantic import SecretStr
 
 from connectors.access import Credential, Grant
 from connectors.connector import Spec
+from connectors.drive import CONNECTOR as DRIVE
+from connectors.drive.config import DriveConfig, PickedConfig
+from connectors.drive.crawl import DriveConnector, open_drive
+from connectors.drive.fake.server import FakeDrive
+from connectors.drive.fake.world import World as Drives
 from connectors.fakes.google import serving
 from connectors.gmail import CONNECTOR
 from connectors.gmail.config import GmailConfig
@@ -23,6 +28,7 @@ from connectors.gmail.fake.world import World
 from connectors.throttle import Clock
 
 UNHURRIED = GmailConfig(units_a_minute=1_000_000_000)
+UNHURRIED_DRIVE = DriveConfig(units_a_minute=1_000_000_000)
 _KEPT = frozenset({"type", "properties", "items", "enum"})
 
 
@@ -79,6 +85,33 @@ async def opened(
         config, held, origin=origin, page=page, step=step, clock=clock or Hurried().clock
     ) as connector:
         yield connector
+
+
+@contextmanager
+def drive(world: Drives, *, checked: bool = True) -> Iterator[str]:
+    """Serve drives, and answer their origin. To an answer Google would not give it hangs up."""
+    with serving(FakeDrive(world, _check("drive.v3") if checked else None)) as origin:
+        yield origin
+
+
+@asynccontextmanager
+async def opened_drive(
+    origin: str,
+    *,
+    page: int = 200,
+    config: PickedConfig = UNHURRIED_DRIVE,
+    access: Grants | None = None,
+    clock: Clock | None = None,
+) -> AsyncGenerator[DriveConnector]:
+    held = access or Grants("token")
+    async with open_drive(
+        config, held, origin=origin, page=page, clock=clock or Hurried().clock
+    ) as connector:
+        yield connector
+
+
+def drive_spec(origin: str, *, page: int) -> Spec:
+    return replace(DRIVE, open=partial(open_drive, origin=origin, page=page, clock=Hurried().clock))
 
 
 def spec(origin: str, *, page: int, step: int) -> Spec:

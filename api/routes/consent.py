@@ -56,10 +56,7 @@ async def start(
             redirect_uri=redirect_uri,
         )
     where = await client.authorize_url(
-        state=state,
-        verifier=verifier,
-        redirect_uri=redirect_uri,
-        scopes=[each.scope for each in consent.permissions],
+        consent, state=state, verifier=verifier, redirect_uri=redirect_uri
     )
     log.info("consent.asked", session=str(session), provider=provider)
     return _go(where)

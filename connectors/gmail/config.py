@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.events import Cursor
+from connectors.google.walk import Place
 
 
 class Table(StrEnum):
@@ -31,24 +31,8 @@ class GmailConfig(BaseModel):
     )
 
 
-class Phase(StrEnum):
-    LISTING = "listing"
-    REPLAY = "replay"  # of what happened since the listing began
-    DONE = "done"
-
-
-class GmailCursor(Cursor):
-    """``anchor`` is the history that everything before is known of, pinned before the listing.
-
-    ``token`` begins the part of the listing that is being read, ``after`` is the last thread of it
-    that was told. ``passes`` counts listings, none after the last one; ``lost`` says that mail was
-    deleted during one, so that another may have slipped past it.
-    """
+class GmailCursor(Place):
+    """``after`` is the last thread that was told of the part of the listing being read."""
 
     v: Literal[1] = 1
-    phase: Phase = Phase.LISTING
-    anchor: str = Field(default="", max_length=40)
-    token: str = Field(default="", max_length=2_000)
     after: str = Field(default="", max_length=100)
-    passes: int = 1
-    lost: bool = False

@@ -19,7 +19,7 @@ from connectors.gmail.fetching import Fetching
 from connectors.gmail.mailbox import PAGE, Mailbox
 from connectors.gmail.protocol import external_id
 from connectors.gmail.quota import Prices, prices, rates
-from connectors.gmail.walk import STEP, VERSION, Walk
+from connectors.gmail.walk import STEP, VERSION, GmailWalk
 from connectors.google.refusals import Api
 from connectors.google.session import Session
 from connectors.throttle import Bell, Clock, Governor, Turnstile
@@ -90,7 +90,7 @@ class GmailConnector:
         """
         _insist_on_mail(partition)
         start = cursor if isinstance(cursor, GmailCursor) else GmailCursor()
-        walk = Walk(self.mailbox, partition, start, self.step)
+        walk = GmailWalk(partition, start, self.mailbox, self.step)
         async for event in self.bell.over(walk.steps()):
             yield event
 

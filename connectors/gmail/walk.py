@@ -1,54 +1,32 @@
 """The way of a read through a mailbox: down the listing, then along what happened meanwhile."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.artifact import Artifact, PartitionKey, Priority, Ref
-from connectors.events import Checkpoint, Event, Tombstone, Total, Upsert
+from connectors.artifact import Artifact, Priority, Ref
+from connectors.events import Event, Tombstone, Total, Upsert
 from connectors.gmail import protocol
-from connectors.gmail.config import GmailCursor, Phase
+from connectors.gmail.config import GmailCursor
 from connectors.gmail.mailbox import Mailbox
 from connectors.gmail.protocol import Change, external_id
+from connectors.google.walk import Phase, Walk
 
 VERSION = "1"  # Gmail's messages never change: an edited draft is another message
 FIRST, STEP = 20, 100  # mails between checkpoints: few at first, so that something is there soon
-_PASSES = 3
 
 
 @dataclass(slots=True)
-class Walk:
+class GmailWalk(Walk[GmailCursor]):
     mailbox: Mailbox
-    partition: PartitionKey
-    place: GmailCursor
     step: int = STEP
 
-    async def steps(self) -> AsyncGenerator[Sequence[Event]]:
-        """Events up to a checkpoint each. Raises ``CursorExpired``."""
+    async def begin(self) -> Sequence[Event]:
         profile = await self.mailbox.profile()
         if not self.place.anchor:
-            self._move(anchor=profile["historyId"])
-        elif self.place.phase is Phase.DONE and self.place.lost:
-            self._begin_again()
-        total = Total(self.partition, profile["messagesTotal"], exact=False)
-        yield [total, Checkpoint(self.partition, self.place)]
-        while True:
-            async for events in self._down():
-                yield events
-            async for events in self._along():
-                yield events
-            if not self.place.lost or self.place.passes >= _PASSES:
-                break
-            self._begin_again()
-        # If it is lost even now, the next read lists again: nothing stays away for good.
-        self._move(phase=Phase.DONE, passes=0)
-        yield [Checkpoint(self.partition, self.place, done=True)]
+            self.move(anchor=profile["historyId"])
+        return [Total(self.partition, profile["messagesTotal"], exact=False)]
 
-    def _begin_again(self) -> None:
-        """Pages may be counted from the top: one mail deleted above moves another past us."""
-        passes = self.place.passes + 1
-        self._move(phase=Phase.LISTING, token="", after="", passes=passes, lost=False)
-
-    async def _down(self) -> AsyncIterator[Sequence[Event]]:
+    async def down(self) -> AsyncIterator[Sequence[Event]]:
         """All that is there below the place, a step of whole threads at a time."""
         while self.place.phase is Phase.LISTING:
             window, token = await self.mailbox.window(self.place.token)
@@ -57,26 +35,21 @@ class Walk:
             first = min(FIRST if fresh else self.step, self.step)
             for group in _groups(threads, self.place.after, first=first, step=self.step):
                 ids = [message for thread in group for message in threads[thread]]
-                self._move(after=group[-1])
-                yield self._told([self._upsert(message, fresh=fresh) for message in ids])
-            self._move(token=token, after="", phase=Phase.LISTING if token else Phase.REPLAY)
-            yield self._told([])
+                self.move(after=group[-1])
+                yield self.told([self._upsert(message, fresh=fresh) for message in ids])
+            self.move(token=token, after="", phase=Phase.LISTING if token else Phase.REPLAY)
+            yield self.told([])
 
-    async def _along(self) -> AsyncIterator[Sequence[Event]]:
+    async def along(self) -> AsyncIterator[Sequence[Event]]:
         """What happened since the anchor, and while it is looked at."""
         more = True
         while more:
             told = await self.mailbox.history(self.place.anchor)
             more = told.more
-            gone = self.place.passes > 0 and told.shrank
-            self._move(anchor=told.anchor, phase=Phase.REPLAY, lost=self.place.lost or gone)
-            yield self._told([self._changed(change) for change in told.changes])
-
-    def _move(self, **place: object) -> None:
-        self.place = self.place.model_copy(update=place)
-
-    def _told(self, events: Sequence[Event]) -> Sequence[Event]:
-        return [*events, Checkpoint(self.partition, self.place)]
+            if told.shrank:
+                self.lose()
+            self.move(anchor=told.anchor, phase=Phase.REPLAY)
+            yield self.told([self._changed(change) for change in told.changes])
 
     def _changed(self, change: Change) -> Event:
         if change.gone:

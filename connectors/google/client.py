@@ -75,7 +75,7 @@ class Client:
     @classmethod
     def of(cls, api: Api) -> "Client":
         http = _Signed()
-        options = {"api_endpoint": api.origin}
+        options = {"api_endpoint": api.origin + api.path}
         service = build(
             api.name, api.version, http=http, static_discovery=True, client_options=options
         )

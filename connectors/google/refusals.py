@@ -26,12 +26,13 @@ _SCOPE = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A service of Google's. ``title`` is for people."""
+    """A service of Google's. ``title`` is for people, ``path`` is where it begins at ``origin``."""
 
     title: str
     name: str
     version: str
     origin: str
+    path: str = ""
     threads: int = 1
 
 
@@ -41,6 +42,10 @@ class PaceRefused(SourceUnavailable):
 
 class Malformed(SourceInvalid):
     """Google did not understand the question: a token that it has forgotten, mostly."""
+
+
+class Empty(SourceInvalid):
+    """Of a file that was asked for from its first byte on, there is none."""
 
 
 class Forbidden(SourceRefused):
@@ -73,8 +78,8 @@ def translated(api: Api, error: HttpError) -> ConnectorError:
             return Unsigned()
         case 404:
             return ArtifactGone(f"{api.title} does not have it any more")
-        case 400:
-            return Malformed(said)
+        case 400 | 416:  # RFC 9110, 15.5.17
+            return Malformed(said) if status == 400 else Empty(said)  # noqa: PLR2004
         case 403 if not reasons & _PACE:
             return _refused(api, reasons, said)
         case 403 | 429:

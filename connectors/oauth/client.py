@@ -5,7 +5,7 @@ is repeated to anybody but its error code.
 """
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from authlib.integrations.httpx_client import (  # type: ignore[import-untyped] 
 )
 from pydantic import SecretStr
 
+from connectors.access import Consent
 from connectors.errors import SourceRefused, SourceUnavailable
 from connectors.oauth.providers import Provider, Revocation
 
@@ -58,7 +59,7 @@ class OAuthClient:
     client_secret: SecretStr | None
 
     async def authorize_url(
-        self, *, state: str, verifier: str, redirect_uri: str, scopes: Iterable[str]
+        self, consent: Consent, *, state: str, verifier: str, redirect_uri: str
     ) -> str:
         """Where the owner's browser goes to consent, with the challenge of PKCE (RFC 7636)."""
         async with self._session() as session:
@@ -67,8 +68,9 @@ class OAuthClient:
                 state=state,
                 code_verifier=verifier,
                 redirect_uri=redirect_uri,
-                scope=" ".join(scopes),
+                scope=" ".join(each.scope for each in consent.permissions),
                 **self.provider.extra,
+                **consent.asking,
             )
         return str(url)
 

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from connectors.artifact import Artifact, ExternalId, Ref
+from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
 from connectors.connector import Content, Fetched
 from connectors.errors import ArtifactGone, ConnectorError
-from connectors.events import Failed, Skipped, Tombstone, Upsert
+from connectors.events import AccessLost, Failed, Skipped, Tombstone, Upsert
 from pipelines.stages import ready_key
 from storage.artifacts import ArtifactStatus, Known, NewArtifact
 from storage.counts import Counts
@@ -31,9 +31,11 @@ class Page:
     failed: dict[ExternalId, Failed] = field(default_factory=dict[ExternalId, Failed])
     parts: list[Failed] = field(default_factory=list[Failed])
     gone: dict[ExternalId, Ref] = field(default_factory=dict[ExternalId, Ref])
+    lost: dict[ExternalId, Ref] = field(default_factory=dict[ExternalId, Ref])
+    lost_parts: list[PartitionKey] = field(default_factory=list[PartitionKey])
     size_bytes: int = 0
 
-    def add(self, event: Upsert | Tombstone | Skipped | Failed) -> None:
+    def add(self, event: Upsert | Tombstone | AccessLost | Skipped | Failed) -> None:
         ref = event.artifact.ref if isinstance(event, Upsert) else event.ref
         if ref is not None:
             self._forget(ref.external_id)
@@ -45,6 +47,8 @@ class Page:
                 self.skips[event.ref.external_id] = event
             case Tombstone():
                 self.gone[event.ref.external_id] = event.ref
+            case AccessLost():
+                self._lose(event)
             case Failed(None):
                 self.parts.append(event)
             case Failed(Ref() as failed):
@@ -52,13 +56,19 @@ class Page:
 
     @property
     def ids(self) -> list[ExternalId]:
-        return [*self.upserts, *self.skips, *self.failed, *self.gone]
+        return [*self.upserts, *self.skips, *self.failed, *self.gone, *self.lost]
 
     def full(self, most: int = MOST) -> bool:
         return len(self.ids) + len(self.parts) >= most or self.size_bytes >= MOST_BYTES
 
+    def _lose(self, event: AccessLost) -> None:
+        if event.ref is None:
+            self.lost_parts.append(event.partition)
+        else:
+            self.lost[event.ref.external_id] = event.ref
+
     def _forget(self, external_id: ExternalId) -> None:
-        for said in (self.upserts, self.skips, self.failed, self.gone):
+        for said in (self.upserts, self.skips, self.failed, self.gone, self.lost):
             said.pop(external_id, None)
 
 
@@ -68,7 +78,7 @@ class Plan:
 
     fetch: list[Artifact] = field(default_factory=list[Artifact])
     stage: list[NewArtifact] = field(default_factory=list[NewArtifact])
-    touch: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    touch: list[NewArtifact] = field(default_factory=list[NewArtifact])
     bodies: dict[str, bytes] = field(default_factory=dict[str, bytes])
     skips: dict[ExternalId, Skipped] = field(default_factory=dict[ExternalId, Skipped])
     failed: dict[ExternalId, ConnectorError] = field(
@@ -129,7 +139,7 @@ def sort(page: Page, before: Before) -> Plan:
         known = before.known.get(external_id)
         if before.settled(external_id, artifact.version):
             continue
-        if known is None or known.version != artifact.version:
+        if known is None or known.version != artifact.version or _was_lost(known):
             plan.fetch.append(artifact)
         elif known.status is ArtifactStatus.SKIPPED and known.reason:
             plan.skipped_again[external_id] = known.reason
@@ -177,11 +187,16 @@ def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, before: Before) -> 
     known = before.known.get(artifact.ref.external_id)
     digest = hashlib.sha256(body).hexdigest()
     if known is not None and known.digest == digest and _is_ready(known, digest, before.reader):
-        plan.touch.append((artifact.ref.external_id, artifact.version))
+        plan.touch.append(described(artifact, digest, len(body)))
         plan.unchanged.add(artifact.ref.external_id)
         return
     plan.bodies[digest] = body
     plan.stage.append(described(artifact, digest, len(body)))
+
+
+def _was_lost(known: Known) -> bool:
+    """It may have come back with other parts than it had."""
+    return known.status is ArtifactStatus.HIDDEN
 
 
 def _is_ready(known: Known, digest: str, reader: str) -> bool:

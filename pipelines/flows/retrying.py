@@ -10,7 +10,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Priority, Ref
 from connectors.errors import SourceUnavailable
-from connectors.events import Checkpoint, Event, Failed, Skipped, Tombstone, Total, Upsert
+from connectors.events import (
+    AccessLost,
+    Checkpoint,
+    Event,
+    Failed,
+    Skipped,
+    Tombstone,
+    Total,
+    Upsert,
+)
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.errors import Explanation
@@ -131,7 +140,7 @@ def _wanted(
 ) -> Callable[[Event], bool]:
     def wanted(event: Event) -> bool:
         match event:
-            case Total() | Checkpoint() | Tombstone():
+            case Total() | Checkpoint() | Tombstone() | AccessLost():
                 return False
             case Upsert(Artifact(ref=ref, version=version)):
                 before = known.get(ref.external_id)

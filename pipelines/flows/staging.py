@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from connectors.artifact import ExternalId, PartitionKey
+from connectors.artifact import ExternalId, PartitionKey, part_of
 from connectors.events import Checkpoint, Failed, Skipped
 from pipelines.errors import Explanation, explain
 from pipelines.flows.ingestion import Ingestion, failure, record_failures
@@ -68,6 +68,7 @@ class Staging:
         await self._skip(step)
         await self._fail(step)
         await self._delete(step)
+        await self._hide(step)
 
     async def _stage(self, step: Step) -> None:
         work, plan = self.ingestion.work, self.plan
@@ -78,7 +79,9 @@ class Staging:
             await artifacts.stage(
                 step.tx, work.run.tenant, work.connection.id, work.run.id, rows, kept=kept
             )
-        await artifacts.touch(step.tx, work.connection.id, plan.touch)
+        touched = [(each.external_id, each.version) for each in plan.touch]
+        await artifacts.touch(step.tx, work.connection.id, touched)
+        await artifacts.describe(step.tx, work.connection.id, plan.touch)
         staged = [ExternalId(new.external_id) for new in plan.stage]
         step.counts += Counts(found=self.before.found(staged))
 
@@ -115,6 +118,19 @@ class Staging:
         step.counts += Counts(skipped={"deleted": owed} if owed else {})
         deleted = await artifacts.delete(step.tx, self.ingestion.work.connection.id, there)
         step.counts += Counts(deleted=deleted - owed)
+
+    async def _hide(self, step: Step) -> None:
+        work, page = self.ingestion.work, self.page
+        ids = [key for key in page.lost if key in self.before.known]
+        scope = (work.connection.id, work.run.id)
+        within = [part_of(key, "") for key in ids]
+        hidden = await artifacts.hide(step.tx, *scope, ids=ids, beginnings=within)
+        for partition in page.lost_parts:
+            hidden += await artifacts.hide(step.tx, *scope, partition=partition)
+            await partitions.forget(step.tx, work.connection.id, partition)
+        if hidden.number:
+            skipped = {artifacts.ACCESS_LOST: hidden.number}
+            step.counts += Counts(found=hidden.number - hidden.staged, skipped=skipped)
 
     def _not_fetched(self) -> list[Failure]:
         return [

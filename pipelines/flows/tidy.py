@@ -1,6 +1,7 @@
 """Tidying: what is gone from the source goes from the index, if that is certain."""
 
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any, cast
 
 import structlog
@@ -16,10 +17,14 @@ from pipelines.journal import Step
 from pipelines.vital import SOURCE_PATIENCE
 from storage import artifacts, crashpoints
 from storage.artifacts import ArtifactStatus, Known
+from storage.clock import now
 from storage.counts import Counts
 
 FEW = 20
 SHARE = 0.1
+KEEP_HIDDEN = timedelta(days=30)
+"""What access was lost to may come back, with nothing to pay for it; after that it is deleted."""
+_UNSEEN = frozenset({ArtifactStatus.SKIPPED, ArtifactStatus.HIDDEN})
 
 log = structlog.get_logger()
 
@@ -47,6 +52,7 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
     async def write(step: Step) -> None:
         ids = [known.external_id for known in gone]
         step.counts += Counts(deleted=await artifacts.delete(step.tx, work.connection.id, ids))
+        await artifacts.forget_hidden(step.tx, work.connection.id, since=now() - KEEP_HIDDEN)
         step.tidied += 1
         crashpoints.reached("tidy.writing")
         work.progress.searchable = await artifacts.searchable(step.tx, work.connection.id)
@@ -76,8 +82,8 @@ async def _census(ingestion: Ingestion, partition: PartitionKey) -> frozenset[st
 async def _absent(
     ingestion: Ingestion, partition: PartitionKey, seen: frozenset[str]
 ) -> list[Known]:
-    """Skipped ones are not in a census, and were never in the index; parts go with their whole."""
+    """Those skipped or hidden are in no census, and not in the index; parts go with their whole."""
     work = ingestion.work
     absent = await work.look(lambda tx: artifacts.absent(tx, work.connection.id, partition, seen))
-    wanted = (known for known in absent if known.status is not ArtifactStatus.SKIPPED)
+    wanted = (known for known in absent if known.status not in _UNSEEN)
     return [known for known in wanted if whole_of(ExternalId(known.external_id)) not in seen]

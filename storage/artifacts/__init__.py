@@ -20,18 +20,32 @@ from storage.artifacts.reading import (
 from storage.artifacts.values import (
     ArtifactRow,
     ArtifactStatus,
+    Hidden,
     Known,
     NewArtifact,
     NewSkip,
     Ready,
     Staged,
 )
-from storage.artifacts.writing import TOLD, delete, describe, ready, skip, stage, touch
+from storage.artifacts.writing import (
+    ACCESS_LOST,
+    TOLD,
+    delete,
+    describe,
+    forget_hidden,
+    hide,
+    ready,
+    skip,
+    stage,
+    touch,
+)
 
 __all__ = [
+    "ACCESS_LOST",
     "TOLD",
     "ArtifactRow",
     "ArtifactStatus",
+    "Hidden",
     "Known",
     "NewArtifact",
     "NewSkip",
@@ -42,7 +56,9 @@ __all__ = [
     "delete",
     "describe",
     "described",
+    "forget_hidden",
     "get",
+    "hide",
     "known",
     "page",
     "queue",

@@ -31,6 +31,17 @@ class Known:
     run_id: RunId | None
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """How many were hidden, and how many of these the same run had staged."""
+
+    number: int
+    staged: int
+
+    def __add__(self, other: "Hidden") -> "Hidden":
+        return Hidden(self.number + other.number, self.staged + other.staged)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewArtifact:
     """``created_at`` and ``updated_at`` are the source's."""

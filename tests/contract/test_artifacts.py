@@ -302,6 +302,41 @@ async def test_deleting_leaves_nothing_of_an_artifact(index: Index) -> None:
     assert await index.open_failures() == []
 
 
+async def test_hidden_is_kept_and_found_by_nobody_until_it_is_forgotten(index: Index) -> None:
+    names = ("a.txt", "a.txt%#inner", "b.txt", "ab.txt")
+    await index.stage(*map(new, names))
+    for name in names:
+        await index.finish(name)
+
+    async with index.database.transaction() as tx:
+        scope = (tx, index.connection.id, index.run)
+        named = await artifacts.hide(*scope, ids=["file:a.txt"], beginnings=["file:a.txt%#"])
+        again = await artifacts.hide(*scope, ids=["file:a.txt"])
+    row = await index.row("a.txt")
+    left = await index.searchable()
+    async with index.database.transaction() as tx:
+        await artifacts.forget_hidden(tx, index.connection.id, since=datetime.now(UTC))
+
+    assert (named.number, again.number, left) == (2, 0, 2)
+    assert row.status is ArtifactStatus.HIDDEN
+    assert row.reading is None
+    assert {each.external_id for each in await index.rows()} == {"file:b.txt", "file:ab.txt"}
+
+
+async def test_partition_is_hidden_as_a_whole_but_for_what_nobody_saw(index: Index) -> None:
+    await index.stage(new("a.txt"), new("b.txt"))
+    await index.skip(skipped("c.png"))
+    await index.finish("a.txt")
+
+    async with index.database.transaction() as tx:
+        hidden = await artifacts.hide(tx, index.connection.id, index.run, partition="files")
+        other = await artifacts.hide(tx, index.connection.id, index.run, partition="others")
+
+    assert (hidden.number, hidden.staged, other.number) == (2, 1, 0)
+    assert (await index.row("c.png")).status is ArtifactStatus.SKIPPED
+    assert await index.backlog() == 0
+
+
 async def test_the_full_text_index_follows_deletions(index: Index) -> None:
     if index.database.dialect == "postgresql":
         return  # there it is a column of the chunk itself

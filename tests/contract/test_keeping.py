@@ -13,10 +13,12 @@ from pydantic import SecretStr
 
 from connectors.access import (
     Anonymous,
+    Consent,
     Credential,
     Grant,
     Installation,
     Password,
+    Permission,
     Token,
 )
 from connectors.errors import Cause, ReauthorizationNeeded, SourceRefused, SourceUnavailable
@@ -53,8 +55,9 @@ class Source:
         )
 
     async def code(self, scopes: Sequence[str] = SCOPES) -> str:
+        wanted = Consent("fake", tuple(Permission(scope, "") for scope in scopes))
         where = await self.client.authorize_url(
-            state="state", verifier=VERIFIER, redirect_uri=REDIRECT, scopes=scopes
+            wanted, state="state", verifier=VERIFIER, redirect_uri=REDIRECT
         )
         asked = {name: values[0] for name, values in parse_qs(urlsplit(where).query).items()}
         back = self.fake.decide(self.fake.ask(asked), "allow", scopes)
