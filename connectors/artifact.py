@@ -46,6 +46,8 @@ class SkipReason(StrEnum):
     LINK = "link"  # a symbolic link: recorded, never followed
     SUBMODULE = "submodule"
     LFS_POINTER = "lfs_pointer"
+    ENCRYPTED = "encrypted"  # nobody gave us its password
+    UNREADABLE = "unreadable"  # a file in something that is read, and broken
     BULK = "bulk"  # a mail to nobody in particular: newsletters, notifications
     FORBIDDEN = "forbidden"  # seen, but its owner does not let it be downloaded
     SPECIAL = "special"  # a socket, a device, a pipe

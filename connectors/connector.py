@@ -18,12 +18,12 @@ class Content:
     """Bytes that tell more of their artifact than was known before, and other artifacts in it.
 
     ``artifact`` has the same ref and version. Each of ``parts`` has an id by ``part_of`` this one:
-    it is staged with it, is in no census, and goes when this one goes.
+    it is staged (or skipped) with it, is in no census, and goes when this one goes.
     """
 
     body: bytes
     artifact: Artifact
-    parts: tuple["Content", ...] = ()
+    parts: tuple["Content | Skipped", ...] = ()
 
 
 Fetched = bytes | Content | Skipped | ConnectorError

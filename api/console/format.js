@@ -41,7 +41,8 @@ const REASONS = {
   binary: "binary", generated: "generated", vendored: "vendored", too_large: "too large",
   secret: "may bear secrets", empty: "empty", ignored: "ignored by the source's own rules",
   link: "symbolic links", submodule: "submodules", lfs_pointer: "stored elsewhere (LFS)",
-  special: "not regular files", bulk: "sent in bulk", forbidden: "not ours to download",
+  special: "not regular files", bulk: "sent in bulk", encrypted: "behind a password",
+  unreadable: "damaged", forbidden: "not ours to download",
   access_lost: "not shared any more",
 };
 

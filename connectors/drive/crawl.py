@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from connectors.access import Access
 from connectors.artifact import Artifact, FailureClass, PartitionKey, Ref
 from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.documents.reading import open_desk
 from connectors.drive import protocol
 from connectors.drive.config import DriveConfig, DriveCursor, PickedConfig
 from connectors.drive.library import PAGE, Library
@@ -53,10 +54,12 @@ async def open_drive(
         Api("Google Drive", "drive", "v3", origin, "/drive/v3", THREADS), access, turnstile
     )
     library = Library(session, page)
-    try:
-        yield DriveConnector(config, library, bell, Shelf(library, config.max_bytes))
-    finally:
-        await session.close()
+    async with open_desk() as desk:
+        try:
+            shelf = Shelf(library, desk, config.max_bytes)
+            yield DriveConnector(config, library, bell, shelf)
+        finally:
+            await session.close()
 
 
 def narrow(config: DriveConfig, chosen: Sequence[PartitionKey]) -> DriveConfig:

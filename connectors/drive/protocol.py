@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.artifact import Artifact, ExternalId, PartitionKey, Priority, Ref, SkipReason
+from connectors.documents.kinds import XLSX, Kind, kind_of
 from connectors.events import Skipped
 from connectors.local.protocol import Entry, Nature, priority, shown
 from connectors.local.rules import Rules
@@ -74,7 +75,7 @@ class Export:
 
 EXPORTS: Mapping[str, Export] = {
     f"{_GOOGLES}document": Export("text/markdown", ".md"),
-    f"{_GOOGLES}spreadsheet": Export("text/csv", ".csv"),
+    f"{_GOOGLES}spreadsheet": Export(XLSX, ".md"),  # as CSV, it would be its first sheet alone
     f"{_GOOGLES}presentation": Export("text/plain", ".txt"),
 }
 
@@ -144,7 +145,7 @@ def judge(log: Log, file: Answer, folders: Sequence[str], *, max_bytes: int) -> 
     path = "/".join([*(_segment(each) for each in folders), _segment(file["name"])])
     export = EXPORTS.get(file["mimeType"])
     entry = Entry(f"{path}{export.suffix}" if export else path, Nature.FILE, "", _size(file))
-    skip = _by_kind(file) or _selection(max_bytes).judge(entry).skip
+    skip = _by_kind(file) or _by_name(file, entry, max_bytes)
     if skip:
         ref, title = log.ref(file["id"]), shown(file["name"])
         return Skipped(ref, skip.reason, skip.detail, title, entry.size)
@@ -155,13 +156,19 @@ def judge(log: Log, file: Answer, folders: Sequence[str], *, max_bytes: int) -> 
         title=shown(file["name"]),
         path=shown(entry.path),
         url=file.get("webViewLink"),
-        mime=export.mime if export else file["mimeType"],
+        mime="text/markdown" if export else file["mimeType"],
         size=entry.size,
         priority=max(priority(entry.path), Priority.EARLY) if folders else priority(entry.path),
         created_at=moment(file.get("createdTime")),
         updated_at=moment(file.get("modifiedTime")),
         meta=_meta(file),
     )
+
+
+def document_kind(file: Answer) -> Kind | None:
+    """What its bytes are to be read as, if they are no text yet."""
+    export = EXPORTS.get(file["mimeType"])
+    return kind_of(export.mime if export else file["mimeType"], file["name"])
 
 
 def looked_at(file: Answer, body: bytes, *, max_bytes: int) -> Skip | None:
@@ -197,6 +204,13 @@ def _by_kind(file: Answer) -> Skip | None:
     if not file.get("capabilities", {}).get("canDownload", True):
         return _GUARDED
     return _NOT_TEXT if mime.partition("/")[0] in {"image", "video", "audio", "font"} else None
+
+
+def _by_name(file: Answer, entry: Entry, max_bytes: int) -> Skip | None:
+    """What is no text to others is one to us, if it is a document."""
+    if document_kind(file) and not EXPORTS.get(file["mimeType"]):
+        entry = replace(entry, path=f"{entry.path}.md")
+    return _selection(max_bytes).judge(entry).skip
 
 
 def _selection(max_bytes: int) -> Selection:

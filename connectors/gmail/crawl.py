@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from connectors.access import Access
 from connectors.artifact import PartitionKey, Ref
-from connectors.cell import Cell, open_cell
 from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
 from connectors.errors import ConnectorError, SourceMissing
 from connectors.events import CensusComplete, CensusEvent, Cursor, Event, Seen
@@ -22,6 +21,7 @@ from connectors.gmail.quota import Prices, prices, rates
 from connectors.gmail.walk import STEP, VERSION, GmailWalk
 from connectors.google.refusals import Api
 from connectors.google.session import Session
+from connectors.mail.attached import Cells, open_cells
 from connectors.throttle import Bell, Clock, Governor, Turnstile
 
 MAIL = PartitionKey("mail")
@@ -42,11 +42,11 @@ async def open_gmail(
     table = prices(config)
     bell = Bell()
     turnstile = Turnstile(Governor(rates(table)), bell, clock or Clock())
-    async with open_cell() as cell:
+    async with open_cells() as cells:
         session = Session(Api("Gmail", "gmail", "v1", origin), access, turnstile)
         try:
             mailbox = Mailbox(session, table, page)
-            yield GmailConnector(session, table, cell, bell, mailbox, step)
+            yield GmailConnector(session, table, cells, bell, mailbox, step)
         finally:
             await session.close()
 
@@ -55,7 +55,7 @@ async def open_gmail(
 class GmailConnector:
     session: Session
     prices: Prices
-    cell: Cell
+    cells: Cells
     bell: Bell
     mailbox: Mailbox
     step: int = STEP
@@ -109,7 +109,7 @@ class GmailConnector:
                 return
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
-        fetching = Fetching(self.session, self.prices, self.cell, self.mailbox.thread_of)
+        fetching = Fetching(self.session, self.prices, self.cells, self.mailbox.thread_of)
         return await fetching.fetch(refs)
 
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from connectors.artifact import Artifact, Ref
-from connectors.cell import Cell
 from connectors.connector import Fetched
 from connectors.errors import ArtifactGone, ArtifactUnreadable, ConnectorError
 from connectors.gmail import protocol
@@ -16,7 +15,8 @@ from connectors.google.client import Ask, Question
 from connectors.google.refusals import Answer
 from connectors.google.session import Session
 from connectors.mail import headers
-from connectors.mail.contents import MOST_FILES, content, is_wanted
+from connectors.mail.attached import Cells, legible
+from connectors.mail.contents import MOST_FILES, is_wanted
 from connectors.mail.reading import Mail, read
 
 Got = Answer | ConnectorError
@@ -28,7 +28,7 @@ class Fetching:
 
     session: Session
     prices: Prices
-    cell: Cell
+    cells: Cells
     thread_of: Mapping[str, str]
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
@@ -101,10 +101,10 @@ class Fetching:
         # A thread bears the id of its first mail: any other answers one that is here.
         known = message["threadId"] != message["id"]
         try:
-            mail = await read(self.cell, Mail(protocol.letter(message, files), known=known))
+            mail = await read(self.cells.mail, Mail(protocol.letter(message, files), known=known))
         except ArtifactUnreadable as error:
             return error
-        return content(mail, told, received_at=received)
+        return await legible(self.cells, mail, told, received_at=received)
 
 
 def _is_bulk(message: Answer) -> bool:

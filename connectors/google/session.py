@@ -54,24 +54,33 @@ class Session:
         return answered(self.api, await self._patiently(cost, ask))
 
     async def download(self, cost: int, ask: Ask) -> bytes:
-        """What is no JSON, as it is. Raises as ``one`` does."""
-        got = await self._patiently(cost, ask)
+        """What is no JSON, as it is. Raises as ``one`` does, for what is asked for several times.
+
+        Google may fail at one file for good, and the others are well.
+        """
+        got = await self._patiently(cost, ask, again=SourceUnavailable)
         if not isinstance(got, bytes):
             raise SourceUnavailable(f"{self.api.title} answered with something else than a file")
         return got
 
-    async def _patiently(self, cost: int, ask: Ask) -> Any:
+    async def _patiently(
+        self, cost: int, ask: Ask, *, again: type[SourceUnavailable] = PaceRefused
+    ) -> Any:
+        refused: SourceUnavailable | None = None
         for _ in range(_TRIES):
             await self.turnstile.turn(cost)
             try:
                 answer = await self._signed(
                     lambda client: ask(client.service).execute(num_retries=0)
                 )
-            except PaceRefused as refused:
+            except again as error:
+                refused = error
                 self._slow_down(refused)
             else:
                 self.turnstile.governor.well()
                 return answer
+        if refused is not None and not isinstance(refused, PaceRefused):
+            raise refused
         raise SourceUnavailable(f"{self.api.title} wants fewer requests than we make")
 
     async def many(self, questions: Mapping[str, Question]) -> dict[str, Answer | ConnectorError]:

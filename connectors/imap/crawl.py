@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from connectors.access import Access, Password
 from connectors.artifact import Artifact, FailureClass, PartitionKey, Priority, Ref, SkipReason
-from connectors.cell import Cell, open_cell
 from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
 from connectors.egress import Policy
 from connectors.errors import ConnectorError, SourceInvalid, SourceMissing
@@ -26,6 +25,7 @@ from connectors.imap.config import MOST_MAILBOXES, ImapConfig, ImapCursor, Place
 from connectors.imap.fetching import Fetching
 from connectors.imap.protocol import Entry, Status, wanted
 from connectors.imap.session import Session
+from connectors.mail.attached import Cells, open_cells
 
 MAIL = PartitionKey("mail")
 PAGE = 100
@@ -38,10 +38,10 @@ async def open_imap(
     config: ImapConfig, access: Access, *, page: int = PAGE
 ) -> AsyncGenerator["ImapConnector"]:
     policy = Policy(hosts=frozenset({config.host.lower()}), ports=frozenset({143, 993}))
-    async with open_cell() as cell:
+    async with open_cells() as cells:
         session = Session(config, access, policy)
         try:
-            yield ImapConnector(config, access, session, cell, page)
+            yield ImapConnector(config, access, session, cells, page)
         finally:
             await session.close()
 
@@ -53,7 +53,7 @@ class ImapConnector:
     config: ImapConfig
     access: Access
     session: Session
-    cell: Cell
+    cells: Cells
     page: int = PAGE
     _found: dict[str, tuple[str, int, int]] = field(default_factory=dict[str, tuple[str, int, int]])
     """The mailbox, the UID and the size of each id."""
@@ -136,7 +136,7 @@ class ImapConnector:
             yield CensusComplete(number)
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
-        fetching = Fetching(self.session, self.cell, await self._names(), self._found)
+        fetching = Fetching(self.session, self.cells, await self._names(), self._found)
         return await fetching.fetch(refs)
 
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002

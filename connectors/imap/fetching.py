@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.artifact import Artifact, ExternalId, Ref
-from connectors.cell import Cell
 from connectors.connector import Fetched
 from connectors.errors import ArtifactGone, ArtifactUnreadable
 from connectors.imap.protocol import Entry, external_id, message_id_of
 from connectors.imap.session import Session
-from connectors.mail.contents import content
+from connectors.mail.attached import Cells, legible
 from connectors.mail.letter import MOST_BYTES
 from connectors.mail.reading import Mail, read
 
@@ -23,7 +22,7 @@ class Fetching:
     """``found`` is where mails are known to lie, and is added to."""
 
     session: Session
-    cell: Cell
+    cells: Cells
     mailboxes: Sequence[str]
     found: dict[str, tuple[str, int, int]]
     _entries: dict[ExternalId, Entry] = field(default_factory=dict[ExternalId, Entry])
@@ -44,7 +43,7 @@ class Fetching:
             return ArtifactGone(f"{ref.external_id} is not there any more")
         mail = Mail(body, known=entry.parent in known, cut=len(body) < entry.size)
         try:
-            rendered = await read(self.cell, mail)
+            rendered = await read(self.cells.mail, mail)
         except ArtifactUnreadable as error:
             return error
         told = Artifact(
@@ -56,7 +55,7 @@ class Fetching:
             created_at=entry.received_at,
             meta={"mailbox": entry.mailbox},
         )
-        return content(rendered, told, received_at=entry.received_at)
+        return await legible(self.cells, rendered, told, received_at=entry.received_at)
 
     async def _locate(self, ids: Sequence[ExternalId]) -> None:
         """Find those that were not listed in this session: a retry knows a mail by its id alone."""

@@ -7,12 +7,14 @@ from hashlib import sha256
 
 from connectors.artifact import Artifact, Ref, SkipReason, part_of
 from connectors.connector import Content
+from connectors.documents.kinds import kind_of
 from connectors.events import Skipped
 from connectors.mail.letter import Part
 from connectors.mail.rendering import Rendered
 
 MOST_FILES = 50
 MOST_FILE_BYTES = 1_000_000
+MOST_DOCUMENT_BYTES = 10_000_000
 _TEXTS = frozenset({
     "application/json", "application/xml", "application/x-yaml", "application/sql",
     "application/x-sh", "application/toml", "text/calendar", "text/csv", "text/markdown",
@@ -46,7 +48,11 @@ def content(
 
 def is_wanted(part: Part) -> bool:
     """Whether a file is worth its download."""
-    return bool(part.name) and part.mime in _TEXTS and 0 < part.size <= MOST_FILE_BYTES
+    if not part.name or part.size <= 0:
+        return False
+    if kind_of(part.mime, part.name):
+        return part.size <= MOST_DOCUMENT_BYTES
+    return part.mime in _TEXTS and part.size <= MOST_FILE_BYTES
 
 
 def _files(mail: Rendered, whole: Artifact) -> Iterator[Content]:

@@ -164,6 +164,8 @@ def weigh(plan: Plan, before: Before, fetched: Mapping[Ref, Fetched]) -> None:
                 told = replace(content.artifact, version=artifact.version)
                 for each, body in [(told, content.body), *_parts(content)]:
                     _weigh_body(plan, replace(each, priority=artifact.priority), body, before)
+                inner = [part for part in content.parts if isinstance(part, Skipped)]
+                plan.skips |= {part.ref.external_id: part for part in inner}
             case Skipped() as skipped:
                 plan.skips[external_id] = skipped
             case ArtifactGone() | None:
@@ -173,13 +175,15 @@ def weigh(plan: Plan, before: Before, fetched: Mapping[Ref, Fetched]) -> None:
 
 
 def _parts(content: Content) -> list[tuple[Artifact, bytes]]:
-    return [(part.artifact, part.body) for part in content.parts]
+    return [(part.artifact, part.body) for part in content.parts if isinstance(part, Content)]
 
 
 def parts(fetched: Mapping[Ref, Fetched]) -> list[ExternalId]:
     """Those that only the contents told of."""
     contents = (content for content in fetched.values() if isinstance(content, Content))
-    return [part.artifact.ref.external_id for content in contents for part in content.parts]
+    inner = (part for content in contents for part in content.parts)
+    refs = (part.artifact.ref if isinstance(part, Content) else part.ref for part in inner)
+    return [ref.external_id for ref in refs]
 
 
 def _weigh_body(plan: Plan, artifact: Artifact, body: bytes, before: Before) -> None:

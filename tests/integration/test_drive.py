@@ -15,7 +15,13 @@ from connectors.drive.fake.generate import drive as fill
 from connectors.drive.fake.world import ROOT, File, Guard, World
 from connectors.drive.protocol import FOLDER, Log, file_of
 from connectors.drive.quota import PRICES, Call
-from connectors.errors import ArtifactGone, ConnectorError, ReauthorizationNeeded
+from connectors.errors import (
+    ArtifactGone,
+    ArtifactUnreadable,
+    ConnectorError,
+    ReauthorizationNeeded,
+    SourceUnavailable,
+)
 from connectors.events import (
     AccessLost,
     Checkpoint,
@@ -28,6 +34,7 @@ from connectors.events import (
 )
 from connectors.fakes.google import Fault
 from connectors.world import artifacts
+from tests import papers
 from tests.google import UNHURRIED_DRIVE, drive, opened_drive
 
 DOCUMENT = "application/vnd.google-apps.document"
@@ -338,6 +345,41 @@ async def test_what_only_its_download_tells_is_a_skip_with_its_reason() -> None:
         harmful: SkipReason.FORBIDDEN,
         document: SkipReason.TOO_LARGE,
     }
+
+
+async def test_documents_are_read_as_text_and_those_that_cannot_be_say_why() -> None:
+    world = World()
+    pdf = "application/pdf"
+    terms = world.add("terms.pdf", papers.pdf(), mime=pdf)
+    locked = world.add("locked.pdf", papers.pdf(encrypted=True), mime=pdf)
+    torn = world.add("torn.pdf", b"torn", mime=pdf)
+    sheet = world.add("Prices", papers.sheets(), mime="application/vnd.google-apps.spreadsheet")
+    with drive(world) as origin:
+        async with opened_drive(origin) as connector:
+            told = await read(connector)
+            got = await connector.fetch(refs(told))
+
+    answers = {file_of(ref.external_id): answer for ref, answer in got.items()}
+    assert answers[terms] == b"Terms of delivery\n"
+    assert b"## Stock" in bytes(str(answers[sheet]), "utf-8")
+    assert isinstance(answers[torn], ArtifactUnreadable)
+    skipped = answers[locked]
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is SkipReason.ENCRYPTED
+
+
+async def test_download_that_fails_for_good_spoils_no_other_file() -> None:
+    world = World()
+    bad, well = world.add("a.txt"), world.add("b.txt")
+    world.files[bad].guard = Guard.BROKEN
+    with drive(world) as origin:
+        async with opened_drive(origin) as connector:
+            got = await connector.fetch(refs(await read(connector)))
+            with pytest.raises(SourceUnavailable):
+                await connector.fetch([Log().ref(bad)])
+
+    assert isinstance(got[Log().ref(bad)], SourceUnavailable)
+    assert got[Log().ref(well)] == b"What is in it."
 
 
 async def test_file_that_was_deleted_since_it_was_listed_spoils_no_other() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from email.message import EmailMessage
 from random import Random
 
 import pytest
@@ -35,6 +36,7 @@ from connectors.mail import contents
 from connectors.mail.reading import Mail
 from connectors.mail.reading import read as read_mail
 from connectors.world import artifacts
+from tests import papers
 from tests.google import UNHURRIED, Grants, Hurried, gmail, opened
 
 Told = dict[str, bool]
@@ -388,9 +390,32 @@ async def test_copy_over_imap_is_the_same_text_under_the_same_message_id() -> No
     assert isinstance(got, Content)
     assert got.body == other.text.encode()
     assert got.artifact.meta["message_id"] == other.message_id
-    assert [part.body for part in got.parts] == [
+    assert [part.body for part in got.parts if isinstance(part, Content)] == [
         part.content for part in other.attachments if contents.is_wanted(part)
     ]
+
+
+async def test_attached_document_is_its_text_and_one_that_is_not_says_why() -> None:
+    world = World()
+    letter = EmailMessage()
+    letter["Subject"], letter["From"] = "Papers", "bob@example.org"
+    letter.set_content("As we said.")
+    for name, data in {
+        "terms.pdf": papers.pdf(),
+        "locked.pdf": papers.pdf(encrypted=True),
+        "torn.docx": papers.word()[:2_000],
+    }.items():
+        letter.add_attachment(data, "application", "octet-stream", filename=name)
+    world.deliver(letter.as_bytes())
+    with gmail(world) as origin:
+        async with opened(origin) as connector:
+            (got,) = (await connector.fetch(refs(await read(connector)))).values()
+
+    assert isinstance(got, Content)
+    read_ones = {each.artifact.title: each.body for each in got.parts if isinstance(each, Content)}
+    skips = {each.title: each.reason for each in got.parts if isinstance(each, Skipped)}
+    assert read_ones == {"terms.pdf": b"Terms of delivery\n"}
+    assert skips == {"locked.pdf": SkipReason.ENCRYPTED, "torn.docx": SkipReason.UNREADABLE}
 
 
 async def test_bulk_mail_is_set_aside_with_its_reason() -> None:

@@ -199,6 +199,7 @@ async def test_attached_text_is_an_artifact_that_goes_with_its_mail(server: Serv
 
     assert isinstance(got, Content)
     (file,) = got.parts
+    assert isinstance(file, Content)
     assert file.artifact.title == "a.csv"
     assert file.body.strip() == b"one,two"
     assert whole_of(file.artifact.ref.external_id) == "mail:1@example.org"

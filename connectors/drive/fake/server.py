@@ -97,6 +97,8 @@ class FakeDrive(Fake):
         return file.content
 
     def _hand_out(self, file: File) -> None:
+        if file.guard is Guard.BROKEN:
+            raise Refusal(500, file.guard, "Internal Error")
         if file.guard is not None:
             raise Refusal(403, file.guard, "This file cannot be downloaded by the user.")
         if file.googles and len(file.content) > 10_000_000:  # noqa: PLR2004  # Google's limit

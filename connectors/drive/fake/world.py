@@ -19,6 +19,7 @@ class Guard(StrEnum):
     DOWNLOAD = "cannotDownloadFile"
     ABUSE = "cannotDownloadAbusiveFile"
     SIZE = "exportSizeLimitExceeded"
+    BROKEN = "internalError"  # each time anew
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""PDF and Office files to text, wherever they come from."""
