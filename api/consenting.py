@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from api.doors import spec_of
+from api.doors import Doors, spec_of
 from api.notices import Notice, noted
 from api.services import Services
 from api.waking import tell_woken, wake
@@ -70,7 +70,7 @@ async def _finish(
         return noted(Notice.PARTIAL, missing)
     grant = KeptGrant.of(tokens, now=datetime.now(UTC))
     try:
-        account = await account_of(spec, grant.credential())
+        account = await account_of(services.doors, spec, grant.credential())
     except (ConnectorError, TimeoutError) as error:
         await _hand_back(client, tokens)
         log.warning("consent.unusable", kind=spec.kind, detail=str(error))
@@ -78,7 +78,9 @@ async def _finish(
         return noted(Notice.REFUSED if refused else Notice.AWAY)
     woken: list[RunId] = []
     async with services.database.transaction() as tx:
-        there = await _there(tx, consent.session, spec, account, consent.connection)
+        there = await _there(
+            tx, services.doors, consent.session, spec, account, again=consent.connection
+        )
         if there is not None:
             await services.doors.give(tx, there.tenant, there.id, grant, actor="connect page")
             woken = await wake(tx, there.id)
@@ -92,12 +94,12 @@ async def _finish(
     return None
 
 
-async def account_of(spec: Spec, credential: Credential) -> Account | None:
+async def account_of(doors: Doors, spec: Spec, credential: Credential) -> Account | None:
     """Whose it is, by the source itself. Raises the errors of connectors."""
-    config = spec.config.model_validate({})
+    config = doors.stated(spec, {})
     async with (
         asyncio.timeout(LOOK_SECONDS),
-        spec.open(config, Given(credential, spec.title)) as connector,
+        doors.open(spec, config, Given(credential, spec.title)) as connector,
     ):
         return await connector.account()
 
@@ -125,11 +127,17 @@ async def keep_connection(
 
 
 async def _there(
-    tx: Tx, session: Session, spec: Spec, account: Account | None, again: ConnectionId | None
+    tx: Tx,
+    doors: Doors,
+    session: Session,
+    spec: Spec,
+    account: Account | None,
+    *,
+    again: ConnectionId | None,
 ) -> Connection | None:
     """The connection to give the grant to. None if somebody else's account was consented to."""
     if again is None:
-        config = spec.config.model_validate({}).model_dump(mode="json")
+        config = doors.stated(spec, {}).model_dump(mode="json")
         return await keep_connection(tx, session, spec, account, config)
     there = await connections.get(tx, session.tenant, again)
     if there is None or there.account != (account.id if account else None):

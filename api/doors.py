@@ -1,15 +1,16 @@
 """Accounts as the api opens them: to ask for grants, to look what there is, to give access back."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from connectors import catalog
 from connectors.access import Access, Credential
 from connectors.connector import Connector, Spec
+from connectors.egress import Exceptions, excepting
 from connectors.errors import KindUnknown, SourceInvalid
 from connectors.keeping import KeptGrant, write_down
 from connectors.locksmith import Locksmith
@@ -33,6 +34,8 @@ class Doors:
     locksmith: Locksmith = field(default_factory=Locksmith)
     public_url: str | None = None
     return_origins: frozenset[str] = frozenset()
+    egress: Exceptions = field(default_factory=Exceptions)
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     _keyring: Keyring | None = None
 
     @property
@@ -77,8 +80,23 @@ class Doors:
             stated = spec.config.model_validate(config or connection.config)
         except ValidationError as error:
             raise SourceInvalid("Its configuration is not valid any more.") from error
-        async with spec.open(stated, self.access(database, connection, actor=actor)) as connector:
+        access = self.access(database, connection, actor=actor)
+        async with self.open(spec, stated, access) as connector:
             yield connector
+
+    @asynccontextmanager
+    async def open(
+        self, spec: Spec, config: BaseModel, access: Access
+    ) -> AsyncGenerator[Connector]:
+        """A source that may be none of a connection yet, within what the operator allows."""
+        async with AsyncExitStack() as opened:
+            with excepting(self.egress):
+                connector = await opened.enter_async_context(spec.open(config, access))
+            yield connector
+
+    def stated(self, spec: Spec, config: Mapping[str, Any]) -> BaseModel:
+        """A configuration with the operator's defaults. Raises pydantic's ``ValidationError``."""
+        return spec.config.model_validate({**self.defaults.get(spec.kind, {}), **config})
 
 
 def spec_of(kind: str) -> Spec:

@@ -138,6 +138,8 @@ async def from_settings(
                 Locksmith.of(oauth),
                 public_url=api.public_url,
                 return_origins=api.return_origins,
+                egress=api.egress,
+                defaults=api.source_defaults,
             ),
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,

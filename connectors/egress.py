@@ -33,7 +33,7 @@ class HostRefused(SourceInvalid):
 
     action = (
         "Use an address that is reachable from the internet; or, if this is your own machine or "
-        "network, let the operator allow it in HEADWATER_WORKER_EGRESS_NETWORKS."
+        "network, let the operator allow it in HEADWATER_EGRESS_NETWORKS."
     )
 
 

@@ -6,17 +6,17 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Annotated
 
-from pydantic import Field, IPvAnyNetwork, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from connectors.egress import Exceptions
+from connectors.outside import OutsideSettings
 
 
 def _name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-class PipelineSettings(BaseSettings):
+class PipelineSettings(OutsideSettings):
     model_config = SettingsConfigDict(
         env_prefix="HEADWATER_WORKER_", frozen=True, env_ignore_empty=True, populate_by_name=True
     )
@@ -56,24 +56,12 @@ class PipelineSettings(BaseSettings):
     )
     """Modules with workflows of your own, separated by commas."""
 
-    egress_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
-    """Networks beyond the internet that connectors may reach, separated by commas: an Enterprise
-    Server's, loopback for a fake. There, any port and plain HTTP are allowed too."""
-
-    egress_proxy: str | None = Field(default=None, pattern="^https?://")
-    """A forward proxy that connectors go through. It resolves names, and it checks them."""
-
-    @field_validator("workflows", "egress_networks", mode="before")
+    @field_validator("workflows", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip())
-
-    @property
-    def egress(self) -> Exceptions:
-        """What connectors may reach beyond the public internet."""
-        return Exceptions(networks=self.egress_networks, proxy=self.egress_proxy)
 
     @property
     def lease(self) -> timedelta:

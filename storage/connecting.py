@@ -176,11 +176,10 @@ async def ask(
 
 
 async def pending(tx: Tx, session: Session) -> bool:
-    """Whether somebody went to a provider, and did not come back yet."""
-    query = select(consents.c.state).where(
-        consents.c.session_id == session.id, consents.c.used_at.is_(None)
-    )
-    return (await tx.execute(query.limit(1))).first() is not None
+    """Whether somebody went to a provider, and did not come back yet from where they went last."""
+    query = select(consents.c.used_at).where(consents.c.session_id == session.id)
+    latest = (await tx.execute(query.order_by(consents.c.created_at.desc()).limit(1))).first()
+    return latest is not None and latest.used_at is None
 
 
 async def drop(tx: Tx, session: Session) -> None:

@@ -16,7 +16,7 @@ from api.accounts import CredentialRequest
 from api.browsers import browser_of, remember
 from api.consenting import keep_connection
 from api.disconnecting import as_credential
-from api.doors import spec_of
+from api.doors import Doors, spec_of
 from api.handlers import invalid_config
 from api.looking import looking
 from api.notices import Notice, noted
@@ -132,10 +132,10 @@ async def give(session: Mine, wanted: Giving, services: Handed) -> dict[str, Any
     if (given.kind if given else CredentialKind.NONE) not in spec.credentials:
         raise Problem(Code.INVALID_CONFIG, f"{spec.title} wants another kind of credential.")
     try:
-        config = spec.config.model_validate(wanted.config)
+        config = services.doors.stated(spec, wanted.config)
     except ValidationError as error:
         raise invalid_config(error) from None
-    account = await _tried(spec, config, given)
+    account = await _tried(services.doors, spec, config, given)
     async with services.database.transaction() as tx:
         stated = config.model_dump(mode="json")
         there = await keep_connection(tx, session, spec, account, stated)
@@ -202,9 +202,11 @@ async def start(session: Mine, wanted: Selecting, services: Handed) -> dict[str,
     return connectpage.shown(session, connection, services.doors.locksmith)
 
 
-async def _tried(spec: Spec, config: BaseModel, given: Credential | None) -> Account | None:
+async def _tried(
+    doors: Doors, spec: Spec, config: BaseModel, given: Credential | None
+) -> Account | None:
     access = Given(given or Anonymous(), spec.title)
-    async with looking(), spec.open(config, access) as connector:
+    async with looking(), doors.open(spec, config, access) as connector:
         for probe in await connector.check():
             if not probe.well:
                 raise Problem(Code.SOURCE_TROUBLE, f"{probe.detail}.", action=probe.action)

@@ -78,6 +78,17 @@ class Handler(BaseHTTPRequestHandler):
             except Refused as no:
                 self._json(no.status, {"error": no.code})
 
+    def do_DELETE(self) -> None:  # http.server calls it by this name
+        """GitHub's way of revoking: DELETE /applications/{client_id}/grant with an access token."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        provider = self.server.provider
+        with provider.lock:
+            try:
+                provider.revoke(self._form("") | {"token": json.loads(body)["access_token"]})
+                self._send(HTTPStatus.NO_CONTENT, "application/json", b"")
+            except Refused as no:
+                self._json(no.status, {"error": no.code})
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's name
         """Addresses bear codes and states: nothing is logged."""
 

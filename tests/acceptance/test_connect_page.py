@@ -12,17 +12,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from connectors.fakes.grants import Provider
 from connectors.fakes.oauth import serving
-from tests import drawers
+from tests import drawers, forge
 from tests.acceptance.stacks import answering, running_stack
 from tests.acceptance.test_console import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(240),
     pytest.mark.skipif(
         CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
@@ -63,17 +65,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     with ExitStack() as stack:
         provider_url = stack.enter_context(serving(fake))
         packages = os.pathsep.join([str(drawers.install(home / "package")), str(ROOT)])
+        forge_url = stack.enter_context(forge.serving(fake))
         environment = {
             **drawers.environment(provider_url, secret=fake.client_secret),
+            **forge.environment(forge_url, provider_url, secret=fake.client_secret),
             "PYTHONPATH": packages,
         }
         url, _ = stack.enter_context(running_stack(home / "data", environment=environment))
-        fake.redirect_uris = frozenset({f"{url}/v1/oauth/fake/callback"})
+        names = ("fake", "github", "google")
+        fake.redirect_uris = frozenset(f"{url}/v1/oauth/{name}/callback" for name in names)
         asyncio.run(answering(url))
         yield Site(url, fake, provider_url, home / "data", environment)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncGenerator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -81,22 +86,29 @@ async def browser() -> AsyncGenerator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-async def page(browser: Browser, site: Site) -> AsyncGenerator[Page]:
-    """At the provider's door: a source is chosen, and nothing was allowed yet."""
+@pytest_asyncio.fixture(loop_scope="module")
+async def sources(browser: Browser, site: Site) -> AsyncGenerator[Page]:
+    """Where a source is to be chosen, in a browser that was never here."""
     complaints: list[str] = []
-    page = await browser.new_page()
+    context = await browser.new_context()
+    page = await context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(site.url)
     await page.get_by_role("button", name="Connect an account").click()
-    await page.get_by_role("button", name="Drawers").click()
     yield page
-    await page.close()
+    await context.close()
     assert complaints == []
 
 
-async def to_provider(page: Page) -> None:
-    await page.get_by_role("link", name="Go on to Fake").click()
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(sources: Page) -> Page:
+    """At the provider's door: a source is chosen, and nothing was allowed yet."""
+    await sources.get_by_role("button", name="Drawers").click()
+    return sources
+
+
+async def to_provider(page: Page, *, name: str = "Fake") -> None:
+    await page.get_by_role("link", name=f"Go on to {name}").click()
     await expect(page.get_by_role("button", name="Deny")).to_be_visible()
 
 
@@ -124,6 +136,60 @@ async def test_account_is_connected_from_choosing_a_source_to_the_finished_run(
     figures = page.locator("dl.figures div", has_text="Processed").locator("dd")
     await expect(figures).to_have_text("5")
     assert site.leaks() == []
+
+
+async def test_repository_at_github_is_connected_up_to_its_finished_run(
+    sources: Page, site: Site
+) -> None:
+    await sources.get_by_role("button", name="GitHub").click()
+    await expect(sources.get_by_text("nothing is ever written")).to_be_visible()
+    await to_provider(sources, name="GitHub")
+    await sources.get_by_role("button", name="Allow").click()
+
+    await sources.get_by_label(forge.REPOSITORY).check()
+    await sources.reload()
+    await sources.get_by_label(forge.REPOSITORY).check()
+    await sources.get_by_role("button", name="Start").click()
+    await sources.get_by_role("link", name="Watch it").click()
+    await sources.reload()
+
+    await expect(sources.locator(".run .pill")).to_have_text("Ready", timeout=120_000)
+    figures = sources.locator("dl.figures div", has_text="Processed").locator("dd")
+    await expect(figures).to_have_text("8")
+    assert site.leaks() == []
+
+
+async def test_denied_closed_and_partial_consent_at_github_have_each_a_sentence(
+    sources: Page,
+) -> None:
+    notice = sources.locator(".notice")
+    await sources.get_by_role("button", name="GitHub").click()
+    await to_provider(sources, name="GitHub")
+    await sources.get_by_role("button", name="Deny").click()
+    await expect(notice).to_contain_text("You did not allow Headwater to read from GitHub")
+
+    await to_provider(sources, name="GitHub")
+    await sources.go_back()
+    await expect(notice).to_contain_text("You left GitHub before you decided")
+
+    await to_provider(sources, name="GitHub")
+    await sources.get_by_label("read:user").uncheck()
+    await sources.get_by_role("button", name="Allow").click()
+    await expect(notice).to_contain_text("without “To show which account is connected.”")
+
+
+async def test_drive_is_offered_as_a_whole_and_by_the_file(sources: Page) -> None:
+    await sources.get_by_role("button", name="Google Drive Documents").click()
+    await expect(sources.get_by_text("auth/drive.readonly")).to_be_visible()
+    await expect(sources.get_by_text("nothing is ever changed")).to_be_visible()
+    await sources.get_by_role("button", name="Choose another source").click()
+
+    await sources.get_by_role("button", name="Files of Google Drive").click()
+    await expect(sources.get_by_text("auth/drive.file")).to_be_visible()
+    await to_provider(sources, name="Google")
+
+    assert "trigger_onepick=true" in sources.url
+    assert "drive.readonly" not in sources.url
 
 
 async def test_who_denies_reads_that_nothing_was_connected(page: Page) -> None:

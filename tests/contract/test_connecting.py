@@ -139,6 +139,17 @@ async def test_way_that_was_not_finished_is_seen_and_can_be_dropped(
     assert await redeem(database, state) is None
 
 
+async def test_who_finished_the_latest_way_is_told_of_no_earlier_one(
+    database: Database, session: Session
+) -> None:
+    await ask(database, session)
+    second, _ = await ask(database, session)
+    await redeem(database, second)
+
+    async with database.transaction() as tx:
+        assert not await connecting.pending(tx, session)
+
+
 async def test_database_holds_nothing_that_finishes_a_way(
     database: Database, session: Session
 ) -> None:

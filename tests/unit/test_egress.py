@@ -62,7 +62,7 @@ def test_private_address_is_refused_however_it_is_written(text: str) -> None:
         policy.locate(text, 443)
 
     assert "not on the internet" in str(refusal.value)
-    assert "HEADWATER_WORKER_EGRESS_NETWORKS" in refusal.value.action
+    assert "HEADWATER_EGRESS_NETWORKS" in refusal.value.action
 
 
 @pytest.mark.parametrize("text", PUBLIC)

@@ -11,8 +11,8 @@ from pipelines.settings import PipelineSettings
 def test_networks_that_connectors_may_reach_are_listed_by_commas(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HEADWATER_WORKER_EGRESS_NETWORKS", "10.1.0.0/16, 127.0.0.1")
-    monkeypatch.setenv("HEADWATER_WORKER_EGRESS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HEADWATER_EGRESS_NETWORKS", "10.1.0.0/16, 127.0.0.1")
+    monkeypatch.setenv("HEADWATER_EGRESS_PROXY", "http://proxy.example:3128")
 
     egress = PipelineSettings().egress
 
@@ -25,7 +25,7 @@ def test_nothing_private_is_reached_unless_somebody_says_so() -> None:
 
 
 def test_network_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEADWATER_WORKER_EGRESS_NETWORKS", "localhost")
+    monkeypatch.setenv("HEADWATER_EGRESS_NETWORKS", "localhost")
 
     with pytest.raises(ValidationError, match="network"):
         PipelineSettings()
