@@ -1,6 +1,7 @@
 """Drive's answers as values: what a file is, whether its text is wanted, and how it is had."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ FILE_FIELDS = (
 )
 _A_MOMENT = timedelta(minutes=1)
 _GOOGLES = "application/vnd.google-apps."
+_PICTURE = re.compile(rb"^\[[^\]\n]{1,100}\]: ?<?data:image/[^\n]*\n?", re.MULTILINE)
 _MINE, _PICKED, _SHARED = "my-drive", "picked", "shared:"
 _NOT_TEXT = Skip(SkipReason.BINARY, "not text")
 _LINK = Skip(SkipReason.LINK, "a shortcut to another file")
@@ -144,7 +146,9 @@ def judge(log: Log, file: Answer, folders: Sequence[str], *, max_bytes: int) -> 
     """What is told of a file that lies in these folders, from the top down."""
     path = "/".join([*(_segment(each) for each in folders), _segment(file["name"])])
     export = EXPORTS.get(file["mimeType"])
-    entry = Entry(f"{path}{export.suffix}" if export else path, Nature.FILE, "", _size(file))
+    # Google's own documents are counted too, but not in bytes that anybody gets.
+    size = None if export else _size(file)
+    entry = Entry(f"{path}{export.suffix}" if export else path, Nature.FILE, "", size)
     skip = _by_kind(file) or _by_name(file, entry, max_bytes)
     if skip:
         ref, title = log.ref(file["id"]), shown(file["name"])
@@ -157,7 +161,7 @@ def judge(log: Log, file: Answer, folders: Sequence[str], *, max_bytes: int) -> 
         path=shown(entry.path),
         url=file.get("webViewLink"),
         mime="text/markdown" if export else file["mimeType"],
-        size=entry.size,
+        size=_size(file),
         priority=max(priority(entry.path), Priority.EARLY) if folders else priority(entry.path),
         created_at=moment(file.get("createdTime")),
         updated_at=moment(file.get("modifiedTime")),
@@ -179,6 +183,11 @@ def looked_at(file: Answer, body: bytes, *, max_bytes: int) -> Skip | None:
     name = file["name"] + (export.suffix if export else "")
     entry = Entry(name, Nature.FILE, "", len(body))
     return inspect(_selection(max_bytes).judge(entry), body)
+
+
+def without_pictures(body: bytes) -> bytes:
+    """An exported document without the pictures that Google writes out at its end, as base64."""
+    return _PICTURE.sub(b"", body)
 
 
 def refused(reasons: frozenset[str]) -> Skip | None:
@@ -218,9 +227,8 @@ def _selection(max_bytes: int) -> Selection:
 
 
 def _size(file: Answer) -> int | None:
-    """Google's own documents are counted too, but not in bytes that anybody gets."""
     size = str(file.get("size", ""))
-    return int(size) if size.isdigit() and file["mimeType"] not in EXPORTS else None
+    return int(size) if size.isdigit() else None
 
 
 def _segment(name: str) -> str:

@@ -80,7 +80,8 @@ class Shelf:
     async def _bytes(self, file: Answer) -> bytes:
         export = EXPORTS.get(file["mimeType"])
         if export:
-            return await self.library.export(file["id"], export)
+            body = await self.library.export(file["id"], export)
+            return protocol.without_pictures(body) if export.mime == "text/markdown" else body
         try:
             return await self.library.download(file["id"], most=self.max_bytes)
         except Empty:

@@ -281,7 +281,8 @@ async def test_chosen_folder_that_is_not_there_any_more_is_told_and_nothing_is_d
 async def test_file_is_named_with_its_folders_and_who_made_it() -> None:
     world = World()
     folder = world.folder("Plans", parent=world.folder("2026/27"))
-    world.add("Budget", b"# Budget", parent=folder, mime=DOCUMENT)
+    exported = b"# Budget\n\n![][image1]\n\n[image1]: <data:image/png;base64,iVBORw0KGgo=>\n"
+    world.add("Budget", exported, parent=folder, mime=DOCUMENT)
     with drive(world) as origin:
         async with opened_drive(origin) as connector:
             told = await read(connector)
@@ -293,7 +294,7 @@ async def test_file_is_named_with_its_folders_and_who_made_it() -> None:
     assert artifact.mime == "text/markdown"
     assert artifact.meta["owner"] == "Ann"
     assert artifact.url
-    assert body == b"# Budget"
+    assert body == b"# Budget\n\n![][image1]\n\n"
 
 
 async def test_what_has_no_text_is_skipped_before_any_download() -> None:

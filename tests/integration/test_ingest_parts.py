@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connectors.artifact import Artifact, Ref, part_of
+from connectors.artifact import Artifact, Ref, SkipReason, part_of
 from connectors.connector import Content, Fetched
+from connectors.events import Skipped
 from connectors.memory import MemoryConnector, Notes, memory_spec
 from storage import artifacts
 from storage.artifacts import ArtifactRow
@@ -59,3 +60,36 @@ async def test_what_a_download_told_and_brought_is_there_until_its_whole_is_gone
     assert (first.counts.processed, second.counts.processed) == (4, 0)
     assert third.counts.deleted == 2
     assert all(run.counts.adds_up for run in (first, second, third))
+
+
+class Locking(MemoryConnector):
+    """In each note lies a file that nobody has the key of."""
+
+    async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
+        got = await super().fetch(refs)
+        return {ref: _locking(ref, each) for ref, each in got.items()}
+
+
+def _locking(ref: Ref, got: Fetched) -> Fetched:
+    if not isinstance(got, bytes):
+        return got
+    inner = Ref(ref.partition, part_of(ref.external_id, "file"))
+    locked = Skipped(inner, SkipReason.ENCRYPTED, "it asks for a password", "a file")
+    return Content(got, Artifact(ref=ref, version="", kind="note", title="a note"), (locked,))
+
+
+async def test_what_cannot_be_read_in_an_artifact_is_skipped_with_its_reason(
+    database: Database,
+) -> None:
+    source = Notes({"ant": b"About ants."})
+    async with open_house(database, memory_spec(source, Locking)) as house:
+        connection = await house.connect("memory", {})
+        first = await house.ingest(connection)
+        second = await house.ingest(connection)
+        kept = await rows(house, connection)
+
+    assert first.counts.skipped == {"encrypted": 1}
+    assert (first.counts.processed, second.counts.unchanged) == (1, 1)
+    assert kept["ant%#file"].detail == "it asks for a password"
+    assert first.counts.adds_up
+    assert second.counts.adds_up
