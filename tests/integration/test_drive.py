@@ -127,7 +127,8 @@ async def test_drive_of_files_costs_a_list_a_page_and_a_download_a_file() -> Non
 
     assert set(got.values()) == {b"What is in it."}
     assert world.calls.count(Call.LIST) == 3 + 1  # and the folders
-    assert world.units(PRICES) < 50 * PRICES.units[Call.GET] + 1_000
+    assert world.calls.count(Call.DOWNLOAD) == 50
+    assert world.units(PRICES) == 50 * 200 + 6 * 100 + 2 * 5
 
 
 @pytest.mark.timeout(300)  # over real sockets; a thousand take some minutes

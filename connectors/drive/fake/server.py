@@ -39,6 +39,9 @@ class FakeDrive(Fake):
         super().__init__(world, check)
         self.world = world
 
+    def charged(self, call: str, query: Mapping[str, str]) -> str:
+        return Call.DOWNLOAD if call == Call.GET and query.get("alt") == "media" else call
+
     def route(self, asked: Asked) -> Any:
         answers: Mapping[str, Callable[[Asked], Any]] = {
             Call.ABOUT: self._about,
