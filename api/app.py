@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from api import handlers
 from api.document import describe
 from api.edge import LOOPBACK, Edge
+from api.needs import Needs, declared
 from api.routes import (
     artifacts,
     connecting,
@@ -24,6 +25,7 @@ from api.routes import (
     runs,
     search,
     sessions,
+    tokens,
     wishes,
     workflows,
 )
@@ -32,15 +34,23 @@ from api.services import Services
 ROOMS = (
     *(connections, profiles, runs, wishes, money, events, artifacts, search),
     *(workflows, output),
-    *(sessions, consent, connecting),
+    *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),
 )
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
 
 
-def create_app(opener: Opener, *, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
-    """An app that opens its services when it starts and closes them when it stops."""
+def create_app(
+    opener: Opener,
+    *,
+    hosts: frozenset[str] = LOOPBACK,
+    origins: frozenset[str] = frozenset(),
+) -> FastAPI:
+    """An app that opens its services when it starts and closes them when it stops.
+
+    It answers for ``hosts``, and to pages of other ``origins`` that show a token.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -57,9 +67,14 @@ def create_app(opener: Opener, *, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.add_middleware(Edge, hosts=hosts)
+    app.add_middleware(Edge, hosts=hosts, origins=origins)
     handlers.install(app)
+    scopes = {
+        route.operation_id: need.scope
+        for route, need in declared(room.router for room in ROOMS)
+        if isinstance(need, Needs) and route.operation_id
+    }
     for room in ROOMS:
         app.include_router(room.router)
-    describe(app)
+    describe(app, scopes)
     return app

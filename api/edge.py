@@ -2,7 +2,8 @@
 
 Without keys the only protection is that nobody else can reach this server. A web page in the
 user's browser can, so the door refuses what pages of other sites send: by name (a foreign Host is a
-rebound DNS name), and by Origin and Sec-Fetch-Site.
+rebound DNS name), and by Origin and Sec-Fetch-Site. Origins that the operator named may come in,
+and then have to show a token: ``api.knocking``.
 """
 
 import asyncio
@@ -10,17 +11,18 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import origins
+from api.origins import SAFE
 from api.problems import Code, Problem
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PROBES = frozenset({"/livez", "/readyz"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BODY_PATIENCE_SECONDS = 30.0
 FOR_BROWSERS: Mapping[str, str] = {
@@ -42,6 +44,7 @@ log = structlog.get_logger()
 class Edge:
     app: ASGIApp
     hosts: frozenset[str] = LOOPBACK
+    origins: frozenset[str] = frozenset()
     max_body_bytes: int = 1_000_000
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,11 +52,17 @@ class Edge:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        answer = Answer(send, _request_id(headers))
+        foreign = origins.is_named(headers, scope["path"], self.origins)
+        answer = Answer(send, _request_id(headers), headers["origin"] if foreign else None)
         scope.setdefault("state", {})["request_id"] = answer.request_id
         try:
-            check_host(headers, self.hosts)
-            check_origin(scope["method"], headers)
+            check_host(headers, self.hosts, scope["path"])
+            asked_first = origins.preflight(scope["method"], headers) if foreign else None
+            if asked_first is not None:
+                await asked_first(scope, receive, answer.send)
+                return
+            if not foreign:
+                origins.check(scope["method"], headers)
             if scope["method"] not in SAFE:
                 receive = await self._body(headers, receive)
             await self.app(scope, receive, answer.send)
@@ -81,6 +90,9 @@ class Answer:
 
     out: Send
     request_id: str
+    origin: str | None = None
+    """Of a page elsewhere that may read it."""
+
     status: int = 0
     began: float = 0.0
 
@@ -94,6 +106,8 @@ class Answer:
             headers["X-Request-ID"] = self.request_id
             for name, value in FOR_BROWSERS.items():
                 headers.setdefault(name, value)
+            if self.origin is not None:
+                origins.permit(headers, self.origin)
         await self.out(message)
 
     async def broken(self, error: Exception, scope: Scope, receive: Receive) -> None:
@@ -104,7 +118,7 @@ class Answer:
         await problem.response(self.request_id)(scope, receive, self.send)
 
     def tell(self, scope: Scope) -> None:
-        if scope["path"] in {"/livez", "/readyz"}:
+        if scope["path"] in PROBES:
             return
         log.info(
             "request",
@@ -116,21 +130,13 @@ class Answer:
         )
 
 
-def check_host(headers: Headers, hosts: frozenset[str]) -> None:
+def check_host(headers: Headers, hosts: frozenset[str], path: str) -> None:
+    """By another name only those come who look whether we live: by the address of a machine."""
+    if path in PROBES and hosts > LOOPBACK:
+        return
     name = re.sub(r":\d*$", "", headers.get("host", "")).lower()
     if name not in hosts:
         raise Problem(Code.FOREIGN_HOST, "The Host header does not name this server.")
-
-
-def check_origin(method: str, headers: Headers) -> None:
-    """Refuse what another site's page sends. Following a link to here is no such thing."""
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise Problem(Code.FOREIGN_ORIGIN, "The request comes from a page of another origin.")
-    foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
-    navigates = method in SAFE and headers.get("sec-fetch-mode") == "navigate"
-    if foreign and not navigates:
-        raise Problem(Code.FOREIGN_ORIGIN, "The request comes from a page of another site.")
 
 
 def check_type(headers: Headers) -> None:

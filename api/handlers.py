@@ -29,6 +29,7 @@ from storage.errors import (
 log = structlog.get_logger()
 BY_STATUS = {
     401: Code.UNAUTHENTICATED,
+    403: Code.NOT_ALLOWED,
     404: Code.NOT_FOUND,
     405: Code.METHOD_NOT_ALLOWED,
     406: Code.NOT_ACCEPTABLE,

@@ -22,6 +22,7 @@ class Code(StrEnum):
     INVALID_CONFIG = "invalid_config"
     INVALID_PROFILE = "invalid_profile"
     UNAUTHENTICATED = "unauthenticated"
+    NOT_ALLOWED = "not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -71,7 +72,15 @@ KINDS: Mapping[Code, Kind] = {
     Code.INVALID_PROFILE: Kind(
         422, "What a model should read cannot be asked for", action="Change what is named."
     ),
-    Code.UNAUTHENTICATED: Kind(401, "Who are you?"),
+    Code.UNAUTHENTICATED: Kind(
+        401,
+        "Nobody is known to ask this",
+        action="Send `Authorization: Bearer` with a key that `headwater keys create` made, "
+        "or with a client token, from a page of its origin.",
+    ),
+    Code.NOT_ALLOWED: Kind(
+        403, "The key or token may not do this", action="Use one that may, or ask for one."
+    ),
     Code.FOREIGN_ORIGIN: Kind(
         403,
         "Another site's page may not do this",

@@ -4,13 +4,14 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.callers import Caller
 from api.doors import Doors
 from api.hub import Hub
 from api.listening import Manner
@@ -24,7 +25,7 @@ from storage.database import Database, open_database
 from storage.embedding import StaticEmbedder
 from storage.errors import SetupError
 from storage.events import EventLog
-from storage.ids import LOCAL_TENANT, TenantId
+from storage.ids import TenantId
 from storage.outputs import OutputLog
 from storage.relay import Relay
 from storage.search import Searcher
@@ -55,6 +56,9 @@ class Services:
     data_dir: Path | None = None
     """Where the database is, if it is on this machine."""
 
+    asks_for_keys: bool = False
+    """False: whoever can reach the server may do everything, for only this machine can."""
+
     def part(self, reason: str) -> None:
         """Say goodbye to all who listen."""
         self.hub.close(reason)
@@ -74,6 +78,7 @@ async def open_services(
     manner: Manner | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     data_dir: Path | None = None,
+    asks_for_keys: bool = False,
 ) -> AsyncGenerator[Services]:
     """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
@@ -94,6 +99,7 @@ async def open_services(
             doors=doors,
             redis_traits=redis_traits,
             data_dir=data_dir,
+            asks_for_keys=asks_for_keys,
         )
 
 
@@ -140,6 +146,7 @@ async def from_settings(
             ),
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
+            asks_for_keys=api.asks_for_keys,
         )
         yield await stack.enter_async_context(services)
 
@@ -156,14 +163,24 @@ def _key(folder: Path) -> bytes:
 
 
 def _services(request: Request) -> Services:
+    """With a database that keeps to the tenant of who asks, where the route needs to know that."""
     services: Services = request.app.state.services
-    return services
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        return services
+    return replace(services, database=services.database.within(caller.tenant))
 
 
-def _tenant() -> TenantId:
-    """Who asks. In one-machine mode there is one tenant; with keys it will be the key's."""
-    return LOCAL_TENANT
+def _caller(request: Request) -> Caller:
+    """Who asks, as ``api.needs`` found out before: a route that does not need it has nobody."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def _tenant(request: Request) -> TenantId:
+    return _caller(request).tenant
 
 
 Handed = Annotated[Services, Depends(_services)]
+Asking = Annotated[Caller, Depends(_caller)]
 Tenant = Annotated[TenantId, Depends(_tenant)]

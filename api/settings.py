@@ -1,12 +1,23 @@
 """How the api serves, as the environment says it."""
 
 import ipaddress
-from typing import Self
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage.errors import SetupError
+
+def origin(value: str) -> str:
+    """A scheme, a host and maybe a port, as a browser says them. Raises ``ValueError``."""
+    url = urlsplit(value)
+    if (
+        url.scheme not in {"http", "https"}
+        or not url.netloc
+        or value != f"{url.scheme}://{url.netloc}"
+    ):
+        raise ValueError("is no origin such as https://app.example.com; `*` would be everybody")
+    return value.lower()
 
 
 class ApiSettings(BaseSettings):
@@ -20,16 +31,28 @@ class ApiSettings(BaseSettings):
     return_origins: frozenset[str] = frozenset()
     """Origins, as a JSON list, of the pages that the connect page may lead back to."""
 
-    @model_validator(mode="after")
-    def _stay_on_this_machine(self) -> Self:
-        """Nobody is asked for a key yet, so nobody else may reach the server."""
-        if not _is_loopback(self.host):
-            raise SetupError(
-                f"HEADWATER_HOST is {self.host}, which other machines could reach, "
-                "and this version of Headwater asks nobody for a key.",
-                action="Set HEADWATER_HOST to 127.0.0.1, ::1 or localhost.",
-            )
-        return self
+    hosts: frozenset[str] = frozenset()
+    """Names, as a JSON list, that clients may call this server by, besides those it knows."""
+
+    browser_origins: frozenset[Annotated[str, AfterValidator(origin)]] = frozenset()
+    """Origins, as a JSON list, of the pages elsewhere whose scripts may ask, with a token."""
+
+    require_keys: bool = False
+    """Ask for keys although only this machine can reach the server: a proxy may let others in."""
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Only a server that nobody else can reach may do without."""
+        public = urlsplit(self.public_url).hostname if self.public_url else None
+        reached = not _is_loopback(self.host) or (public is not None and not _is_loopback(public))
+        return self.require_keys or reached or any(not _is_loopback(each) for each in self.hosts)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What this server answers for, as it stands in a Host header without its port."""
+        public = urlsplit(self.public_url).hostname if self.public_url else None
+        given = {self.host, *self.hosts, *({public} if public else ())}
+        return frozenset(f"[{name}]" if ":" in name else name.lower() for name in given)
 
 
 def _is_loopback(host: str) -> bool:

@@ -55,6 +55,8 @@ def app_over(
     opening: Doors | None = None,
     output_log: EventLog | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
+    asks_for_keys: bool = False,
+    origins: frozenset[str] = frozenset(),
 ) -> FastAPI:
     return create_app(
         lambda: open_services(
@@ -67,16 +69,23 @@ def app_over(
             doors=opening or doors(),
             manner=manner,
             redis_traits=redis_traits,
-        )
+            asks_for_keys=asks_for_keys,
+        ),
+        origins=origins,
     )
 
 
 @asynccontextmanager
 async def asking(
-    database: Database, log: EventLog, *, opening: Doors | None = None
+    database: Database,
+    log: EventLog,
+    *,
+    opening: Doors | None = None,
+    asks_for_keys: bool = False,
+    origins: frozenset[str] = frozenset(),
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the app itself, without a socket: for all that is no stream."""
-    app = app_over(database, log, opening=opening)
+    app = app_over(database, log, opening=opening, asks_for_keys=asks_for_keys, origins=origins)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -96,6 +105,7 @@ async def serving(
     output_log: EventLog | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     opening: Doors | None = None,
+    asks_for_keys: bool = False,
 ) -> AsyncGenerator[Served]:
     app = app_over(
         database,
@@ -104,6 +114,7 @@ async def serving(
         output_log=output_log,
         redis_traits=redis_traits,
         opening=opening,
+        asks_for_keys=asks_for_keys,
     )
     server = Server(app)
     with listen("127.0.0.1", port) as listener:

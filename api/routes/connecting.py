@@ -21,6 +21,7 @@ from api.consenting import keep_connection
 from api.disconnecting import as_credential
 from api.doors import spec_of
 from api.handlers import invalid_config
+from api.needs import open_to_all
 from api.notices import Notice, noted
 from api.problems import Code, Problem
 from api.routes.runs import tell
@@ -48,7 +49,12 @@ def _uncached(response: Response) -> None:
 
 
 router = APIRouter(
-    prefix="/connect/api/{session_id}", include_in_schema=False, dependencies=[Depends(_uncached)]
+    prefix="/connect/api/{session_id}",
+    include_in_schema=False,
+    dependencies=[
+        open_to_all("the link's secret and the browser's cookie say whose session it is"),
+        Depends(_uncached),
+    ],
 )
 Keys = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=SCOPES_MOST)]
 

@@ -6,7 +6,7 @@ began, and nothing that is hidden or of another tenant.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, select
@@ -58,14 +58,17 @@ class Searcher:
         tenant: TenantId,
         query: str,
         *,
-        connection: ConnectionId | None = None,
+        connections: Collection[ConnectionId] | None = None,
         limit: int = 10,
     ) -> list[Hit]:
-        """``tx`` reads what is committed: what a writing one sees could still be rolled back."""
+        """In these connections of the tenant, or in all.
+
+        ``tx`` reads what is committed: what a writing one sees could still be rolled back.
+        """
         terms = parse(query)
-        if not terms or limit < 1:
+        if not terms or limit < 1 or (connections is not None and not connections):
             return []
-        scope = Scope(tenant, connection)
+        scope = Scope(tenant, None if connections is None else frozenset(connections))
         depth = max(DEPTH, limit * DEPTH_A_HIT)
         vector = await asyncio.to_thread(self.embedder.embed, [query[:READ_AT_MOST]])
         words = await _by_words(tx, scope, terms, limit=depth)
