@@ -40,6 +40,7 @@ async def _serve(api: ApiSettings, storage: StorageSettings) -> int:
             lambda: nullcontext(services),
             hosts=LOOPBACK | api.names,
             origins=api.browser_origins,
+            at_once=api.requests_at_once,
         )
         with listen(api.host, api.port) as listener:
             server = Server(app)

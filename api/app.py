@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from api import handlers
 from api.document import describe
-from api.edge import LOOPBACK, Edge
+from api.edge import AT_ONCE, LOOPBACK, Edge
 from api.needs import Needs, declared
 from api.routes import (
     artifacts,
@@ -46,10 +46,12 @@ def create_app(
     *,
     hosts: frozenset[str] = LOOPBACK,
     origins: frozenset[str] = frozenset(),
+    at_once: int = AT_ONCE,
 ) -> FastAPI:
     """An app that opens its services when it starts and closes them when it stops.
 
-    It answers for ``hosts``, and to pages of other ``origins`` that show a token.
+    It answers for ``hosts``, and to pages of other ``origins`` that show a token; and works on
+    ``at_once`` requests.
     """
 
     @asynccontextmanager
@@ -67,7 +69,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.add_middleware(Edge, hosts=hosts, origins=origins)
+    app.add_middleware(Edge, hosts=hosts, origins=origins, at_once=at_once)
     handlers.install(app)
     scopes = {
         route.operation_id: need.scope

@@ -21,7 +21,7 @@ from storage.keys import Scope
 from storage.workflows import Published
 
 Document = dict[str, Any]
-EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL)
+EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL, Code.OVERLOADED)
 OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
     "begin_connecting": (Code.UNKNOWN_CONNECTOR,),
@@ -191,7 +191,7 @@ def _codes(operation: Document) -> Iterator[Code]:
     names = {each["name"] for each in operation.get("parameters", [])}
     yield from EVERYWHERE
     if "security" in operation:
-        yield from (Code.UNAUTHENTICATED, Code.NOT_ALLOWED)
+        yield from (Code.UNAUTHENTICATED, Code.NOT_ALLOWED, Code.TOO_MANY_REQUESTS)
     yield from OPERATION_CODES.get(name, ())
     if name not in ASKS_NOBODY:
         yield from (Code.DATABASE_UNAVAILABLE, Code.SETUP_INCOMPLETE)

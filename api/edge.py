@@ -10,7 +10,8 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -20,9 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import origins
 from api.origins import SAFE
 from api.problems import Code, Problem
+from api.quotas import Seat
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 PROBES = frozenset({"/livez", "/readyz"})
+AT_ONCE = 512
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BODY_PATIENCE_SECONDS = 30.0
 FOR_BROWSERS: Mapping[str, str] = {
@@ -41,11 +44,20 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
+class Working:
+    """How many requests have no answer yet."""
+
+    number: int = 0
+
+
+@dataclass(slots=True)
 class Edge:
     app: ASGIApp
     hosts: frozenset[str] = LOOPBACK
     origins: frozenset[str] = frozenset()
+    at_once: int = AT_ONCE
     max_body_bytes: int = 1_000_000
+    working: Working = field(default_factory=Working)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,9 +65,13 @@ class Edge:
             return
         headers = Headers(scope=scope)
         foreign = origins.is_named(headers, scope["path"], self.origins)
-        answer = Answer(send, _request_id(headers), headers["origin"] if foreign else None)
-        scope.setdefault("state", {})["request_id"] = answer.request_id
+        answer = Answer(
+            send, _request_id(headers), headers["origin"] if foreign else None, self.working
+        )
+        answer.state = scope.setdefault("state", {})
+        answer.state["request_id"] = answer.request_id
         try:
+            self._check_room(scope["path"])
             check_host(headers, self.hosts, scope["path"])
             asked_first = origins.preflight(scope["method"], headers) if foreign else None
             if asked_first is not None:
@@ -71,7 +87,14 @@ class Edge:
         except Exception as error:  # noqa: BLE001  # the edge: told in the log, never to the caller
             await answer.broken(error, scope, receive)
         finally:
+            answer.leave()
             answer.tell(scope)
+
+    def _check_room(self, path: str) -> None:
+        """Whoever would have to wait for long is told at once; who looks whether we live is not."""
+        if self.working.number > self.at_once and path not in PROBES:
+            detail = f"{self.at_once:,} requests are worked on already."
+            raise Problem(Code.OVERLOADED, detail, headers={"Retry-After": "1"})
 
     async def _body(self, headers: Headers, receive: Receive) -> Receive:
         try:
@@ -93,22 +116,45 @@ class Answer:
     origin: str | None = None
     """Of a page elsewhere that may read it."""
 
+    working: Working = field(default_factory=Working)
+    state: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The request's, where ``api.needs`` left its seat."""
+
     status: int = 0
     began: float = 0.0
 
     def __post_init__(self) -> None:
         self.began = time.perf_counter()
+        self.working.number += 1
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             headers = MutableHeaders(scope=message)
+            self._begin(headers)
+            self.status = message["status"]
             headers["X-Request-ID"] = self.request_id
             for name, value in FOR_BROWSERS.items():
                 headers.setdefault(name, value)
             if self.origin is not None:
                 origins.permit(headers, self.origin)
         await self.out(message)
+
+    def _begin(self, headers: MutableHeaders) -> None:
+        """The work is done, or goes on as a stream, which only listens."""
+        if not self.status:
+            self.working.number -= 1
+        seat: Seat | None = self.state.get("seat")
+        if seat is not None:
+            seat.answering()
+            for name, value in seat.headers.items():
+                headers.setdefault(name, value)
+
+    def leave(self) -> None:
+        if not self.status:
+            self.working.number -= 1  # nobody waited for the answer
+        seat: Seat | None = self.state.get("seat")
+        if seat is not None:
+            seat.leave()
 
     async def broken(self, error: Exception, scope: Scope, receive: Receive) -> None:
         log.error("request.broke", request_id=self.request_id, path=scope["path"], exc_info=error)

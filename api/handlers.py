@@ -34,6 +34,7 @@ BY_STATUS = {
     405: Code.METHOD_NOT_ALLOWED,
     406: Code.NOT_ACCEPTABLE,
     413: Code.PAYLOAD_TOO_LARGE,
+    429: Code.TOO_MANY_REQUESTS,
     415: Code.UNSUPPORTED_MEDIA_TYPE,
 }
 CONFLICTS: Mapping[type[Refused], Code] = {

@@ -27,6 +27,8 @@ class Needs:
     async def __call__(self, request: Request) -> None:
         services: Services = request.app.state.services
         caller = await identify(request, services, stream=self.stream)
+        if caller.key is not None:
+            request.state.seat = services.quotas.admit(caller.tenant, stream=self.stream)
         require(caller, self.scope)
         within = services.database.within(caller.tenant)
         await belonging.check(within, caller, request.path_params)

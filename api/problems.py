@@ -24,6 +24,8 @@ class Code(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    OVERLOADED = "overloaded"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"
@@ -85,6 +87,18 @@ KINDS: Mapping[Code, Kind] = {
         403,
         "Another site's page may not do this",
         action="Use Headwater's own page, the command line or a program.",
+    ),
+    Code.TOO_MANY_REQUESTS: Kind(
+        429,
+        "More is asked than one tenant may ask",
+        retryable=True,
+        action="Wait as long as Retry-After says; RateLimit tells what is left.",
+    ),
+    Code.OVERLOADED: Kind(
+        503,
+        "The server is at its limit",
+        retryable=True,
+        action="Wait as long as Retry-After says. Nothing was begun.",
     ),
     Code.NOT_FOUND: Kind(404, "There is no such thing", action="Check the id or the path."),
     Code.METHOD_NOT_ALLOWED: Kind(

@@ -18,6 +18,7 @@ from api.listening import Manner
 from api.outputs import OutputPictures
 from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
+from api.quotas import Quotas
 from api.settings import ApiSettings
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
@@ -56,6 +57,7 @@ class Services:
     data_dir: Path | None = None
     """Where the database is, if it is on this machine."""
 
+    quotas: Quotas
     asks_for_keys: bool = False
     """False: whoever can reach the server may do everything, for only this machine can."""
 
@@ -79,6 +81,7 @@ async def open_services(
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     data_dir: Path | None = None,
     asks_for_keys: bool = False,
+    quotas: Quotas | None = None,
 ) -> AsyncGenerator[Services]:
     """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
@@ -100,6 +103,7 @@ async def open_services(
             redis_traits=redis_traits,
             data_dir=data_dir,
             asks_for_keys=asks_for_keys,
+            quotas=quotas or Quotas(),
         )
 
 
@@ -147,6 +151,7 @@ async def from_settings(
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
             asks_for_keys=api.asks_for_keys,
+            quotas=Quotas(api.share),
         )
         yield await stack.enter_async_context(services)
 

@@ -1,6 +1,7 @@
 """How the api serves, as the environment says it."""
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -20,6 +21,15 @@ def origin(value: str) -> str:
     return value.lower()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one tenant may. ``at_once`` are requests that are worked on; streams only listen."""
+
+    a_minute: int = 1_200
+    at_once: int = 64
+    streams: int = 1_000
+
+
 class ApiSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, env_ignore_empty=True)
 
@@ -37,6 +47,14 @@ class ApiSettings(BaseSettings):
     browser_origins: frozenset[Annotated[str, AfterValidator(origin)]] = frozenset()
     """Origins, as a JSON list, of the pages elsewhere whose scripts may ask, with a token."""
 
+    tenant_requests_a_minute: int = Field(default=1_200, ge=1)
+    tenant_requests_at_once: int = Field(default=64, ge=1)
+    tenant_streams: int = Field(default=1_000, ge=1)
+    """What one tenant may ask of this process, if it asks for keys."""
+
+    requests_at_once: int = Field(default=512, ge=1)
+    """That are worked on: what comes then is told at once to come again."""
+
     require_keys: bool = False
     """Ask for keys although only this machine can reach the server: a proxy may let others in."""
 
@@ -46,6 +64,14 @@ class ApiSettings(BaseSettings):
         public = urlsplit(self.public_url).hostname if self.public_url else None
         reached = not _is_loopback(self.host) or (public is not None and not _is_loopback(public))
         return self.require_keys or reached or any(not _is_loopback(each) for each in self.hosts)
+
+    @property
+    def share(self) -> Share:
+        return Share(
+            a_minute=self.tenant_requests_a_minute,
+            at_once=self.tenant_requests_at_once,
+            streams=self.tenant_streams,
+        )
 
     @property
     def names(self) -> frozenset[str]:

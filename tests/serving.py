@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.doors import Doors
+from api.edge import AT_ONCE
 from api.listening import Manner
 from api.pagination import Cursors
+from api.quotas import Quotas
 from api.server import Server, listen
 from api.services import Services, open_services
 from storage import connections, runs, tenants
@@ -57,6 +59,8 @@ def app_over(
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     asks_for_keys: bool = False,
     origins: frozenset[str] = frozenset(),
+    quotas: Quotas | None = None,
+    at_once: int = AT_ONCE,
 ) -> FastAPI:
     return create_app(
         lambda: open_services(
@@ -70,8 +74,10 @@ def app_over(
             manner=manner,
             redis_traits=redis_traits,
             asks_for_keys=asks_for_keys,
+            quotas=quotas,
         ),
         origins=origins,
+        at_once=at_once,
     )
 
 
@@ -83,9 +89,17 @@ async def asking(
     opening: Doors | None = None,
     asks_for_keys: bool = False,
     origins: frozenset[str] = frozenset(),
+    quotas: Quotas | None = None,
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the app itself, without a socket: for all that is no stream."""
-    app = app_over(database, log, opening=opening, asks_for_keys=asks_for_keys, origins=origins)
+    app = app_over(
+        database,
+        log,
+        opening=opening,
+        asks_for_keys=asks_for_keys,
+        origins=origins,
+        quotas=quotas,
+    )
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
