@@ -251,6 +251,18 @@ def _tell_frames(operation: Document, *, now: Document) -> None:
     operation["responses"]["204"] = {"description": "The cursor is the run's end: do not return"}
 
 
+def without_keys(made: Document) -> Document:
+    """The document of a server that asks nobody for a key."""
+    paths = {
+        path: {
+            method: {name: part for name, part in operation.items() if name != "security"}
+            for method, operation in operations.items()
+        }
+        for path, operations in made["paths"].items()
+    }
+    return {**made, "paths": paths}
+
+
 def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:
     """The document with two operations for each workflow, under schemas of its own."""
     paths = dict(made["paths"])

@@ -120,6 +120,7 @@ async def serving(
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     opening: Doors | None = None,
     asks_for_keys: bool = False,
+    quotas: Quotas | None = None,
 ) -> AsyncGenerator[Served]:
     app = app_over(
         database,
@@ -129,6 +130,7 @@ async def serving(
         redis_traits=redis_traits,
         opening=opening,
         asks_for_keys=asks_for_keys,
+        quotas=quotas,
     )
     server = Server(app)
     with listen("127.0.0.1", port) as listener:
