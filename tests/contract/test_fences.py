@@ -158,6 +158,19 @@ async def test_work_and_search_go_on_as_the_serving_role(
     assert [run.tenant for run in claimed] == [LOCAL_TENANT]
 
 
+async def test_full_text_is_looked_up_in_its_index_behind_the_fence(
+    serving: Database, mine: Connection
+) -> None:
+    """The fence would keep it from the index, if PostgreSQL did not know that it tells nothing."""
+    query = "EXPLAIN SELECT id FROM chunks WHERE lexemes @@ to_tsquery('simple', 'worker')"
+    async with serving.within(mine.tenant).reading() as tx:
+        await tx.execute(text("SET LOCAL enable_seqscan = off"))
+
+        plan = "\n".join((await tx.scalars(text(query))).all())
+
+    assert "ix_chunks_lexemes" in plan
+
+
 async def test_one_machine_makes_its_tenant_within_its_own_fence(serving: Database) -> None:
     async with serving.within(LOCAL_TENANT).transaction() as tx:
         await tenants.settle(tx, LOCAL_TENANT)
