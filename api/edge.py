@@ -71,7 +71,6 @@ class Edge:
         answer.state = scope.setdefault("state", {})
         answer.state["request_id"] = answer.request_id
         try:
-            self._check_room(scope["path"])
             check_host(headers, self.hosts, scope["path"])
             asked_first = origins.preflight(scope["method"], headers) if foreign else None
             if asked_first is not None:
@@ -81,6 +80,8 @@ class Edge:
                 origins.check(scope["method"], headers)
             if scope["method"] not in SAFE:
                 receive = await self._body(headers, receive)
+            # Only now: a body that comes slowly is no work, and may not keep others out.
+            answer.work(most=None if scope["path"] in PROBES else self.at_once)
             await self.app(scope, receive, answer.send)
         except Problem as problem:
             await problem.response(answer.request_id)(scope, receive, answer.send)
@@ -89,12 +90,6 @@ class Edge:
         finally:
             answer.leave()
             answer.tell(scope)
-
-    def _check_room(self, path: str) -> None:
-        """Whoever would have to wait for long is told at once; who looks whether we live is not."""
-        if self.working.number > self.at_once and path not in PROBES:
-            detail = f"{self.at_once:,} requests are worked on already."
-            raise Problem(Code.OVERLOADED, detail, headers={"Retry-After": "1"})
 
     async def _body(self, headers: Headers, receive: Receive) -> Receive:
         try:
@@ -120,11 +115,19 @@ class Answer:
     state: dict[str, Any] = field(default_factory=dict[str, Any])
     """The request's, where ``api.needs`` left its seat."""
 
+    at_work: bool = False
     status: int = 0
     began: float = 0.0
 
     def __post_init__(self) -> None:
         self.began = time.perf_counter()
+
+    def work(self, *, most: int | None) -> None:
+        """Begin, unless ``most`` are worked on: who would have to wait for long is told at once."""
+        if most is not None and self.working.number >= most:
+            detail = f"{most:,} requests are worked on already."
+            raise Problem(Code.OVERLOADED, detail, headers={"Retry-After": "1"})
+        self.at_work = True
         self.working.number += 1
 
     async def send(self, message: Message) -> None:
@@ -141,8 +144,7 @@ class Answer:
 
     def _begin(self, headers: MutableHeaders) -> None:
         """The work is done, or goes on as a stream, which only listens."""
-        if not self.status:
-            self.working.number -= 1
+        self._rest()
         seat: Seat | None = self.state.get("seat")
         if seat is not None:
             seat.answering()
@@ -150,11 +152,15 @@ class Answer:
                 headers.setdefault(name, value)
 
     def leave(self) -> None:
-        if not self.status:
-            self.working.number -= 1  # nobody waited for the answer
+        self._rest()  # nobody waited for the answer
         seat: Seat | None = self.state.get("seat")
         if seat is not None:
             seat.leave()
+
+    def _rest(self) -> None:
+        if self.at_work:
+            self.at_work = False
+            self.working.number -= 1
 
     async def broken(self, error: Exception, scope: Scope, receive: Receive) -> None:
         log.error("request.broke", request_id=self.request_id, path=scope["path"], exc_info=error)
