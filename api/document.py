@@ -24,7 +24,8 @@ Document = dict[str, Any]
 EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL, Code.OVERLOADED)
 OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
-    "begin_connecting": (Code.UNKNOWN_CONNECTOR,),
+    "begin_connecting": (Code.UNKNOWN_CONNECTOR, Code.NOT_FOUND),
+    "give_token": (Code.NOT_FOUND,),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "follow_output": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "run_workflow": (Code.RUN_FAILED,),
@@ -264,12 +265,15 @@ def without_keys(made: Document) -> Document:
 
 
 def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:
-    """The document with two operations for each workflow, under schemas of its own."""
+    """The document with the operations of each workflow, under schemas of its own."""
     paths = dict(made["paths"])
-    general, start = paths["/v1/workflows/{name}"]["post"], paths["/v1/workflows/{name}/runs"]
+    general, start = paths["/v1/workflows/{name}"], paths["/v1/workflows/{name}/runs"]
     for each in catalogue:
         path = f"/v1/workflows/{each.name}"
-        paths[path] = {"post": _of_workflow(general, each, "run", result=each.output_schema)}
+        paths[path] = {
+            "get": _named(general["get"], each, "get"),
+            "post": _of_workflow(general["post"], each, "run", result=each.output_schema),
+        }
         paths[f"{path}/runs"] = {"post": _of_workflow(start["post"], each, "start")}
     return {**made, "paths": paths}
 
@@ -277,12 +281,17 @@ def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:
 def _of_workflow(
     general: Document, workflow: Published, verb: str, *, result: Mapping[str, Any] | None = None
 ) -> Document:
+    operation = _named(general, workflow, verb)
+    operation["requestBody"]["content"][JSON]["schema"] = dict(workflow.input_schema)
+    if result is not None:
+        operation["responses"]["200"]["content"][JSON] = {"schema": dict(result)}
+    return operation
+
+
+def _named(general: Document, workflow: Published, verb: str) -> Document:
     operation = deepcopy(general)
     operation["operationId"] = f"{verb}_workflow_{workflow.name}"
     operation["summary"] = f"{workflow.title} ({verb})"
     operation["description"] = workflow.description
     operation["parameters"] = [each for each in operation["parameters"] if each["in"] != "path"]
-    operation["requestBody"]["content"][JSON]["schema"] = dict(workflow.input_schema)
-    if result is not None:
-        operation["responses"]["200"]["content"][JSON] = {"schema": dict(result)}
     return operation
