@@ -33,6 +33,14 @@ def fenced() -> dict[str, str]:
     return {table: column for table, column in named.items() if column is not None}
 
 
+async def holds(tx: Tx) -> bool:
+    """Whether PostgreSQL holds the role of this session to them at all. True on SQLite."""
+    if tx.dialect.name == "sqlite":
+        return True
+    exempt = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    return not await tx.scalar(exempt)
+
+
 async def put_up(tx: Tx) -> None:
     """Fence what is not fenced yet. Doing it again changes nothing, and locks nothing."""
     there = set((await tx.scalars(FENCED)).all())

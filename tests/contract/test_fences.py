@@ -7,9 +7,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from api.attaching import StackSettings
+from api.doctor import Grade, examine
 from storage import connections, fences, keys, runs, tenants
 from storage.connections import Connection
 from storage.database import Database, open_database
@@ -92,6 +95,19 @@ async def test_the_serving_role_is_no_superuser_and_owns_nothing(serving: Databa
     """)
     async with serving.reading() as tx:
         assert await tx.scalar(query) is False
+        assert await fences.holds(tx)
+
+
+async def test_a_superuser_who_serves_is_complained_about(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = StackSettings(data_dir=tmp_path, database_url=SecretStr(database.url))
+
+    [check] = [each async for each in examine(settings) if each.name == "database"]
+
+    assert check.grade is Grade.WARN
+    assert "row-level security" in check.detail
+    assert "docs/operations.md" in (check.action or "")
 
 
 async def test_a_request_sees_its_tenants_rows_without_any_condition(
