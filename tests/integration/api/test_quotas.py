@@ -10,8 +10,9 @@ from api.settings import Share
 from storage import keys, tenants
 from storage.database import Database
 from storage.events import EventLog
-from storage.ids import TenantId
-from tests.serving import app_over, asking
+from storage.ids import LOCAL_TENANT, TenantId
+from tests.serving import Story, app_over, asking, serving
+from tests.waiting import wait_until
 
 
 async def key_of(database: Database, name: str) -> dict[str, str]:
@@ -72,6 +73,29 @@ async def test_a_server_at_its_limit_says_so_at_once_and_still_lives(
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert answer.headers["retry-after"] == "1"
     assert live.status_code == 200
+
+
+async def test_a_stream_that_its_reader_left_makes_room_for_another(
+    database: Database, log: EventLog, story: Story
+) -> None:
+    async with database.transaction() as tx:
+        _, secret = await keys.make(tx, LOCAL_TENANT, name="k")
+    shown = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
+    path = f"/v1/runs/{story.run}/events"
+    quotas = Quotas(Share(at_once=1, streams=1))
+    async with (
+        serving(database, log, asks_for_keys=True, quotas=quotas) as served,
+        httpx.AsyncClient(base_url=served.url, headers=shown, trust_env=False) as client,
+    ):
+        async with client.stream("GET", path) as first:
+            second = await client.get(path)
+            beside = await client.get(f"/v1/runs/{story.run}")
+        await wait_until(lambda: served.services.hub.listeners == 0)
+        async with client.stream("GET", path) as third:
+            pass
+
+    assert (first.status_code, second.status_code, third.status_code) == (200, 429, 200)
+    assert beside.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/runs", "/v1/connectors"])
