@@ -20,6 +20,7 @@ from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
 from api.quotas import Quotas
 from api.settings import ApiSettings
+from connectors import catalog
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
 from storage.database import Database, open_database
@@ -88,7 +89,7 @@ async def open_services(
     pictures = Pictures(database, log, relay)
     hub = Hub(pictures, manner or Manner())
     outputs = Hub(OutputPictures(database, OutputLog(output_log), relay), manner or Manner())
-    async with _reading(hub, outputs):
+    async with _reading(hub, outputs), _looking_up():
         yield Services(
             database=database,
             log=log,
@@ -120,6 +121,21 @@ async def _reading(*hubs: Hub) -> AsyncGenerator[None]:
         await asyncio.wait(readers)
         for each in hubs:
             await each.pictures.close()
+
+
+@asynccontextmanager
+async def _looking_up() -> AsyncGenerator[None]:
+    """What can be connected is imported aside, before somebody asks for it.
+
+    It takes a second or two, for which no stream of this process should stand still.
+    """
+    task = asyncio.create_task(asyncio.to_thread(catalog.specs))
+    try:
+        yield
+    finally:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # a connector that is broken is told of where it is asked for
 
 
 @asynccontextmanager
