@@ -16,6 +16,7 @@ from api.services import from_settings
 from api.settings import ApiSettings
 from connectors.oauth.settings import OAuthSettings
 from storage.errors import SetupError
+from storage.keys import require_any
 from storage.settings import StorageSettings
 
 EXIT_USAGE = 2
@@ -33,16 +34,18 @@ def main() -> int:
 
 async def _serve(api: ApiSettings, storage: StorageSettings) -> int:
     async with from_settings(storage, oauth=OAuthSettings(), api=api) as services:
-        app = create_app(lambda: nullcontext(services), hosts=_hosts(api))
+        if api.asks_for_keys:
+            await require_any(services.database)
+        app = create_app(
+            lambda: nullcontext(services),
+            hosts=LOOPBACK | api.names,
+            origins=api.browser_origins,
+            at_once=api.requests_at_once,
+        )
         with listen(api.host, api.port) as listener:
             server = Server(app)
             await server.serve([listener])
     return 0 if server.started else 1
-
-
-def _hosts(settings: ApiSettings) -> frozenset[str]:
-    name = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return LOOPBACK | {name.lower()}
 
 
 def _complain(error: SetupError | ValidationError) -> int:

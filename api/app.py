@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from api import handlers
 from api.document import describe
-from api.edge import LOOPBACK, Edge
+from api.edge import AT_ONCE, LOOPBACK, Edge
+from api.needs import Needs, declared
 from api.routes import (
     artifacts,
     connecting,
@@ -25,6 +26,7 @@ from api.routes import (
     runs,
     search,
     sessions,
+    tokens,
     wishes,
     workflows,
 )
@@ -33,15 +35,25 @@ from api.services import Services
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
     *(workflows, output),
-    *(sessions, consent, connecting),
+    *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),
 )
 
 Opener = Callable[[], AbstractAsyncContextManager[Services]]
 
 
-def create_app(opener: Opener, *, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
-    """An app that opens its services when it starts and closes them when it stops."""
+def create_app(
+    opener: Opener,
+    *,
+    hosts: frozenset[str] = LOOPBACK,
+    origins: frozenset[str] = frozenset(),
+    at_once: int = AT_ONCE,
+) -> FastAPI:
+    """An app that opens its services when it starts and closes them when it stops.
+
+    It answers for ``hosts``, and to pages of other ``origins`` that show a token; and works on
+    ``at_once`` requests.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -58,9 +70,14 @@ def create_app(opener: Opener, *, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.add_middleware(Edge, hosts=hosts)
+    app.add_middleware(Edge, hosts=hosts, origins=origins, at_once=at_once)
     handlers.install(app)
+    scopes = {
+        route.operation_id: need.scope
+        for route, need in declared(room.router for room in ROOMS)
+        if isinstance(need, Needs) and route.operation_id
+    }
     for room in ROOMS:
         app.include_router(room.router)
-    describe(app)
+    describe(app, scopes)
     return app

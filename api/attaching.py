@@ -23,6 +23,9 @@ class StackSettings(StorageSettings):
     """What replaces the stack, or a part of it, by a server of the user's."""
 
     api_url: str | None = None
+    api_key: SecretStr | None = None
+    """What an api that asks for keys lets the command line in with."""
+
     prefect_api_url: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_URL")
 
     @property

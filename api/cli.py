@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api import deploying
+from api import deploying, keygroup
 from api.options import EXIT_CODES, Json, NoColor, Run, do
 
 app = typer.Typer(
@@ -224,26 +224,9 @@ def connections(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     do("connect", what="list", kind=None, owner="", as_json=as_json)
 
 
-keys = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
-app.add_typer(keys, name="keys", help="The keys that credentials are sealed with.")
-
-
-@keys.command(epilog=EXIT_CODES)
-def new() -> None:
-    """Print a new key, for HEADWATER_SECRET_KEYS."""
-    do("keys", what="new", as_json=False)
-
-
-@keys.command(epilog=EXIT_CODES)
-def rotate(*, as_json: Json = False, _no_color: NoColor = False) -> None:
-    """Seal every credential again with the first key, while all is running.
-
-    Put the new key in front of the old one in HEADWATER_SECRET_KEYS first, and start every process
-    again with both. The old one can be taken away when none is left on it.
-    """
-    do("keys", what="rotate", as_json=as_json)
-
-
+app.add_typer(
+    keygroup.app, name="keys", help="Keys of the api, and keys that credentials are sealed with."
+)
 app.add_typer(deploying.app, name="deploy", help="Say which version of the workers gets the runs.")
 
 

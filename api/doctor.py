@@ -11,7 +11,7 @@ from importlib.metadata import version
 import httpx
 
 from api.attaching import StackSettings
-from storage import complaints, datadir, schema
+from storage import complaints, datadir, fences, schema
 from storage.clock import now, shared_now
 from storage.database import open_database
 from storage.errors import StorageError
@@ -93,8 +93,11 @@ async def _database(settings: StackSettings) -> Check:
     async with open_database(settings.sql_url()) as database:
         await schema.check(database)
         async with database.reading() as tx:
-            there = await shared_now(tx)
-        for each in complaints.of_clock("database", "the database", there=there, here=now()):
+            there, fenced = await shared_now(tx), await fences.holds(tx)
+        for each in (
+            *complaints.of_clock("database", "the database", there=there, here=now()),
+            *complaints.of_role(fenced=fenced),
+        ):
             return Check(each.part, Grade.WARN, each.detail, each.action)
         kind = "SQLite" if database.dialect == "sqlite" else "PostgreSQL"
         return Check("database", Grade.OK, f"{kind} at {database.place}, schema {schema.head()}")

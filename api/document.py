@@ -17,13 +17,15 @@ from api import examples
 from api.frames import FramesPage, StreamFrame
 from api.problems import KINDS, MEDIA_TYPE, Code, Problem
 from api.workflows import OutputView
+from storage.keys import Scope
 from storage.workflows import Published
 
 Document = dict[str, Any]
-EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL)
+EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL, Code.OVERLOADED)
 OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
-    "begin_connecting": (Code.UNKNOWN_CONNECTOR,),
+    "begin_connecting": (Code.UNKNOWN_CONNECTOR, Code.NOT_FOUND),
+    "give_token": (Code.NOT_FOUND,),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "follow_output": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "run_workflow": (Code.RUN_FAILED,),
@@ -39,7 +41,7 @@ RUN_HEADERS = {"Location": "The run", "Retry-After": "When to look first, in sec
 ANSWERS_A_RUN = frozenset(
     {"start_run", "cancel_run", "pause_run", "resume_run", "retry_failed", "start_workflow"}
 )
-ASKS_NOBODY = frozenset({"livez", "readyz", "list_connectors"})
+ASKS_NOBODY = frozenset({"livez", "readyz"})
 PROBLEM: Document = {
     "type": "object",
     "description": "RFC 9457. `code` is stable; texts may change. Some carry more fields.",
@@ -65,6 +67,21 @@ PROBLEM: Document = {
 }
 
 
+BEARER: Document = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": (
+        "A key (`headwater keys create`), or a client token in pages of its origin. A server that "
+        "only its own machine can reach asks for neither."
+    ),
+}
+TICKET: Document = {
+    "name": "ticket",
+    "in": "query",
+    "required": False,
+    "description": "From POST /v1/runs/{run_id}/ticket, where headers cannot be set",
+    "schema": {"type": "string"},
+}
 SERVER_SENT: Document = {
     "type": "object",
     "description": "A server-sent event. `data` is the frame without its `type`, as JSON.",
@@ -77,18 +94,18 @@ SERVER_SENT: Document = {
 }
 
 
-def describe(app: FastAPI) -> None:
-    """Make the app serve the whole document at ``/openapi.json``."""
+def describe(app: FastAPI, scopes: Mapping[str, Scope]) -> None:
+    """Make the app serve the whole document. ``scopes``: what each operation needs, by its id."""
 
     def openapi() -> Document:
         if app.openapi_schema is None:
-            app.openapi_schema = document(app)
+            app.openapi_schema = document(app, scopes)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
-def document(app: FastAPI) -> Document:
+def document(app: FastAPI, scopes: Mapping[str, Scope]) -> Document:
     made = get_openapi(
         title="Headwater",
         version=version("headwater"),
@@ -100,7 +117,11 @@ def document(app: FastAPI) -> Document:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
+    made["components"]["securitySchemes"] = {"bearer": BEARER}
     for operation in _operations(made):
+        scope = scopes.get(operation["operationId"])
+        if scope is not None:
+            operation["security"] = [{"bearer": [str(scope)]}]
         _tell_answers(operation)
         _tell_problems(operation)
     _tell_stream(made, schemas)
@@ -170,18 +191,27 @@ def _codes(operation: Document) -> Iterator[Code]:
     places = {each["in"] for each in operation.get("parameters", [])}
     names = {each["name"] for each in operation.get("parameters", [])}
     yield from EVERYWHERE
+    if "security" in operation:
+        yield from (Code.UNAUTHENTICATED, Code.NOT_ALLOWED, Code.TOO_MANY_REQUESTS)
     yield from OPERATION_CODES.get(name, ())
     if name not in ASKS_NOBODY:
         yield from (Code.DATABASE_UNAVAILABLE, Code.SETUP_INCOMPLETE)
     if "path" in places or "connection_id" in names:
         yield Code.NOT_FOUND
-    if "query" in places or "requestBody" in operation or "Idempotency-Key" in names:
-        yield Code.INVALID_REQUEST
+    yield from _codes_of_body(operation, places, names)
     if "cursor" in names and not name.startswith("follow_"):
         yield Code.INVALID_CURSOR
+
+
+def _codes_of_body(operation: Document, places: set[str], names: set[str]) -> Iterator[Code]:
+    has_body = "requestBody" in operation
+    if has_body or "query" in places or "Idempotency-Key" in names:
+        yield Code.INVALID_REQUEST
     if "Idempotency-Key" in names:
-        yield from (Code.KEY_REUSED, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
-    if "requestBody" in operation:
+        yield Code.KEY_REUSED
+    if has_body or "Idempotency-Key" in names:
+        yield from (Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+    if has_body:
         yield Code.MALFORMED_JSON
 
 
@@ -209,6 +239,7 @@ def _tell_stream(made: Document, schemas: Document) -> None:
 
 
 def _tell_frames(operation: Document, *, now: Document) -> None:
+    operation["parameters"].append(TICKET)
     lines = {"type": "string", "description": "One StreamFrame a line"}
     operation["responses"]["200"] = {
         "description": "Frames, to the end of the run; as JSON, what there is now",
@@ -221,13 +252,28 @@ def _tell_frames(operation: Document, *, now: Document) -> None:
     operation["responses"]["204"] = {"description": "The cursor is the run's end: do not return"}
 
 
+def without_keys(made: Document) -> Document:
+    """The document of a server that asks nobody for a key."""
+    paths = {
+        path: {
+            method: {name: part for name, part in operation.items() if name != "security"}
+            for method, operation in operations.items()
+        }
+        for path, operations in made["paths"].items()
+    }
+    return {**made, "paths": paths}
+
+
 def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:
-    """The document with two operations for each workflow, under schemas of its own."""
+    """The document with the operations of each workflow, under schemas of its own."""
     paths = dict(made["paths"])
-    general, start = paths["/v1/workflows/{name}"]["post"], paths["/v1/workflows/{name}/runs"]
+    general, start = paths["/v1/workflows/{name}"], paths["/v1/workflows/{name}/runs"]
     for each in catalogue:
         path = f"/v1/workflows/{each.name}"
-        paths[path] = {"post": _of_workflow(general, each, "run", result=each.output_schema)}
+        paths[path] = {
+            "get": _named(general["get"], each, "get"),
+            "post": _of_workflow(general["post"], each, "run", result=each.output_schema),
+        }
         paths[f"{path}/runs"] = {"post": _of_workflow(start["post"], each, "start")}
     return {**made, "paths": paths}
 
@@ -235,12 +281,17 @@ def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:
 def _of_workflow(
     general: Document, workflow: Published, verb: str, *, result: Mapping[str, Any] | None = None
 ) -> Document:
+    operation = _named(general, workflow, verb)
+    operation["requestBody"]["content"][JSON]["schema"] = dict(workflow.input_schema)
+    if result is not None:
+        operation["responses"]["200"]["content"][JSON] = {"schema": dict(result)}
+    return operation
+
+
+def _named(general: Document, workflow: Published, verb: str) -> Document:
     operation = deepcopy(general)
     operation["operationId"] = f"{verb}_workflow_{workflow.name}"
     operation["summary"] = f"{workflow.title} ({verb})"
     operation["description"] = workflow.description
     operation["parameters"] = [each for each in operation["parameters"] if each["in"] != "path"]
-    operation["requestBody"]["content"][JSON]["schema"] = dict(workflow.input_schema)
-    if result is not None:
-        operation["responses"]["200"]["content"][JSON] = {"schema": dict(result)}
     return operation

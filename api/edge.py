@@ -2,25 +2,30 @@
 
 Without keys the only protection is that nobody else can reach this server. A web page in the
 user's browser can, so the door refuses what pages of other sites send: by name (a foreign Host is a
-rebound DNS name), and by Origin and Sec-Fetch-Site.
+rebound DNS name), and by Origin and Sec-Fetch-Site. Origins that the operator named may come in,
+and then have to show a token: ``api.knocking``.
 """
 
 import asyncio
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import origins
+from api.origins import SAFE
 from api.problems import Code, Problem
+from api.quotas import Seat
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PROBES = frozenset({"/livez", "/readyz"})
+AT_ONCE = 512
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BODY_PATIENCE_SECONDS = 30.0
 FOR_BROWSERS: Mapping[str, str] = {
@@ -39,29 +44,51 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
+class Working:
+    """How many requests have no answer yet."""
+
+    number: int = 0
+
+
+@dataclass(slots=True)
 class Edge:
     app: ASGIApp
     hosts: frozenset[str] = LOOPBACK
+    origins: frozenset[str] = frozenset()
+    at_once: int = AT_ONCE
     max_body_bytes: int = 1_000_000
+    working: Working = field(default_factory=Working)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        answer = Answer(send, _request_id(headers))
-        scope.setdefault("state", {})["request_id"] = answer.request_id
+        foreign = origins.is_named(headers, scope["path"], self.origins)
+        answer = Answer(
+            send, _request_id(headers), headers["origin"] if foreign else None, self.working
+        )
+        answer.state = scope.setdefault("state", {})
+        answer.state["request_id"] = answer.request_id
         try:
-            check_host(headers, self.hosts)
-            check_origin(scope["method"], headers)
+            check_host(headers, self.hosts, scope["path"])
+            asked_first = origins.preflight(scope["method"], headers) if foreign else None
+            if asked_first is not None:
+                await asked_first(scope, receive, answer.send)
+                return
+            if not foreign:
+                origins.check(scope["method"], headers)
             if scope["method"] not in SAFE:
                 receive = await self._body(headers, receive)
+            # Only now: a body that comes slowly is no work, and may not keep others out.
+            answer.work(most=None if scope["path"] in PROBES else self.at_once)
             await self.app(scope, receive, answer.send)
         except Problem as problem:
             await problem.response(answer.request_id)(scope, receive, answer.send)
         except Exception as error:  # noqa: BLE001  # the edge: told in the log, never to the caller
             await answer.broken(error, scope, receive)
         finally:
+            answer.leave()
             answer.tell(scope)
 
     async def _body(self, headers: Headers, receive: Receive) -> Receive:
@@ -81,20 +108,59 @@ class Answer:
 
     out: Send
     request_id: str
+    origin: str | None = None
+    """Of a page elsewhere that may read it."""
+
+    working: Working = field(default_factory=Working)
+    state: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The request's, where ``api.needs`` left its seat."""
+
+    at_work: bool = False
     status: int = 0
     began: float = 0.0
 
     def __post_init__(self) -> None:
         self.began = time.perf_counter()
 
+    def work(self, *, most: int | None) -> None:
+        """Begin, unless ``most`` are worked on: who would have to wait for long is told at once."""
+        if most is not None and self.working.number >= most:
+            detail = f"{most:,} requests are worked on already."
+            raise Problem(Code.OVERLOADED, detail, headers={"Retry-After": "1"})
+        self.at_work = True
+        self.working.number += 1
+
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             headers = MutableHeaders(scope=message)
+            self._begin(headers)
+            self.status = message["status"]
             headers["X-Request-ID"] = self.request_id
             for name, value in FOR_BROWSERS.items():
                 headers.setdefault(name, value)
+            if self.origin is not None:
+                origins.permit(headers, self.origin)
         await self.out(message)
+
+    def _begin(self, headers: MutableHeaders) -> None:
+        """The work is done, or goes on as a stream, which only listens."""
+        self._rest()
+        seat: Seat | None = self.state.get("seat")
+        if seat is not None:
+            seat.answering()
+            for name, value in seat.headers.items():
+                headers.setdefault(name, value)
+
+    def leave(self) -> None:
+        self._rest()  # nobody waited for the answer
+        seat: Seat | None = self.state.get("seat")
+        if seat is not None:
+            seat.leave()
+
+    def _rest(self) -> None:
+        if self.at_work:
+            self.at_work = False
+            self.working.number -= 1
 
     async def broken(self, error: Exception, scope: Scope, receive: Receive) -> None:
         log.error("request.broke", request_id=self.request_id, path=scope["path"], exc_info=error)
@@ -104,7 +170,7 @@ class Answer:
         await problem.response(self.request_id)(scope, receive, self.send)
 
     def tell(self, scope: Scope) -> None:
-        if scope["path"] in {"/livez", "/readyz"}:
+        if scope["path"] in PROBES:
             return
         log.info(
             "request",
@@ -116,21 +182,13 @@ class Answer:
         )
 
 
-def check_host(headers: Headers, hosts: frozenset[str]) -> None:
+def check_host(headers: Headers, hosts: frozenset[str], path: str) -> None:
+    """By another name only those come who look whether we live: by the address of a machine."""
+    if path in PROBES and hosts > LOOPBACK:
+        return
     name = re.sub(r":\d*$", "", headers.get("host", "")).lower()
     if name not in hosts:
         raise Problem(Code.FOREIGN_HOST, "The Host header does not name this server.")
-
-
-def check_origin(method: str, headers: Headers) -> None:
-    """Refuse what another site's page sends. Following a link to here is no such thing."""
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise Problem(Code.FOREIGN_ORIGIN, "The request comes from a page of another origin.")
-    foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
-    navigates = method in SAFE and headers.get("sec-fetch-mode") == "navigate"
-    if foreign and not navigates:
-        raise Problem(Code.FOREIGN_ORIGIN, "The request comes from a page of another site.")
 
 
 def check_type(headers: Headers) -> None:

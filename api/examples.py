@@ -222,6 +222,8 @@ ESTIMATE = {
 
 ANSWERS: Mapping[str, Any] = {
     "estimate": ESTIMATE,
+    "give_token": {"token": "hwc_8vS1q0...", "expires_at": AT},
+    "give_ticket": {"ticket": "hwt_Jd02xk...", "expires_at": AT},
     "begin_connecting": {**CONNECT_SESSION, "url": "http://127.0.0.1:8420/connect#0193.c2Vj"},
     "get_connecting": CONNECT_SESSION,
     "list_audit": {"items": [AUDIT]},

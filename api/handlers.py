@@ -29,10 +29,12 @@ from storage.errors import (
 log = structlog.get_logger()
 BY_STATUS = {
     401: Code.UNAUTHENTICATED,
+    403: Code.NOT_ALLOWED,
     404: Code.NOT_FOUND,
     405: Code.METHOD_NOT_ALLOWED,
     406: Code.NOT_ACCEPTABLE,
     413: Code.PAYLOAD_TOO_LARGE,
+    429: Code.TOO_MANY_REQUESTS,
     415: Code.UNSUPPORTED_MEDIA_TYPE,
 }
 CONFLICTS: Mapping[type[Refused], Code] = {

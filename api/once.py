@@ -13,6 +13,7 @@ from fastapi import Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from api.callers import Caller
 from storage import requests
 from storage.database import Database, Tx
 from storage.ids import TenantId
@@ -41,6 +42,7 @@ async def once(
 ) -> Response:
     """The answer of ``work``, or what it answered to this key before."""
     route = f"{request.method} {request.url.path}"
+    key = _of_caller(request.state.caller, key)
     fingerprint = _fingerprint(body)
     async with database.transaction() as tx:
         if key is None:
@@ -50,6 +52,13 @@ async def once(
             return _response(before, replayed=True)
         answer = await requests.keep(tx, tenant, route, key, fingerprint, await work(tx))
     return _response(answer)
+
+
+def _of_caller(caller: Caller, key: str | None) -> str | None:
+    """An owner's keys are its own: no other one is answered what was answered to it."""
+    if key is None or caller.owner is None:
+        return key
+    return hashlib.sha256(f"{caller.owner}\0{key}".encode()).hexdigest()
 
 
 def _response(answer: Answer, *, replayed: bool = False) -> Response:

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from api.app import create_app
-from api.document import document
 from api.services import Services
 
 
@@ -17,7 +16,7 @@ async def _closed() -> AsyncGenerator[Services]:
 
 
 def main() -> None:
-    json.dump(document(create_app(_closed)), sys.stdout, indent=2)
+    json.dump(create_app(_closed).openapi(), sys.stdout, indent=2)
     sys.stdout.write("\n")
 
 

@@ -26,6 +26,7 @@ Run = Annotated[str, typer.Argument(help="The run's id; `headwater runs` lists t
 
 
 def do(command: str, **options: object) -> NoReturn:
+    """Run the command in the module of its name, and end with its exit code."""
     module = importlib.import_module(f"api.commands.{command}")
     ending = importlib.import_module("api.commands.ending")
     raise typer.Exit(ending.finish(module.run, options))

@@ -22,7 +22,10 @@ class Code(StrEnum):
     INVALID_CONFIG = "invalid_config"
     INVALID_PROFILE = "invalid_profile"
     UNAUTHENTICATED = "unauthenticated"
+    NOT_ALLOWED = "not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    OVERLOADED = "overloaded"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"
@@ -71,11 +74,31 @@ KINDS: Mapping[Code, Kind] = {
     Code.INVALID_PROFILE: Kind(
         422, "What a model should read cannot be asked for", action="Change what is named."
     ),
-    Code.UNAUTHENTICATED: Kind(401, "Who are you?"),
+    Code.UNAUTHENTICATED: Kind(
+        401,
+        "Nobody is known to ask this",
+        action="Send `Authorization: Bearer` with a key that `headwater keys create` made, "
+        "or with a client token, from a page of its origin.",
+    ),
+    Code.NOT_ALLOWED: Kind(
+        403, "The key or token may not do this", action="Use one that may, or ask for one."
+    ),
     Code.FOREIGN_ORIGIN: Kind(
         403,
         "Another site's page may not do this",
         action="Use Headwater's own page, the command line or a program.",
+    ),
+    Code.TOO_MANY_REQUESTS: Kind(
+        429,
+        "More is asked than one tenant may ask",
+        retryable=True,
+        action="Wait as long as Retry-After says; RateLimit tells what is left.",
+    ),
+    Code.OVERLOADED: Kind(
+        503,
+        "The server is at its limit",
+        retryable=True,
+        action="Wait as long as Retry-After says. Nothing was begun.",
     ),
     Code.NOT_FOUND: Kind(404, "There is no such thing", action="Check the id or the path."),
     Code.METHOD_NOT_ALLOWED: Kind(

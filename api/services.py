@@ -4,27 +4,30 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.callers import Caller
 from api.doors import Doors
 from api.hub import Hub
 from api.listening import Manner
 from api.outputs import OutputPictures
 from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
+from api.quotas import Quotas
 from api.settings import ApiSettings
+from connectors import catalog
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
 from storage.database import Database, open_database
 from storage.embedding import StaticEmbedder
 from storage.errors import SetupError
 from storage.events import EventLog
-from storage.ids import LOCAL_TENANT, TenantId
+from storage.ids import TenantId
 from storage.outputs import OutputLog
 from storage.queries import Queries
 from storage.relay import Relay
@@ -56,6 +59,10 @@ class Services:
     data_dir: Path | None = None
     """Where the database is, if it is on this machine."""
 
+    quotas: Quotas
+    asks_for_keys: bool = False
+    """False: whoever can reach the server may do everything, for only this machine can."""
+
     def part(self, reason: str) -> None:
         """Say goodbye to all who listen."""
         self.hub.close(reason)
@@ -75,13 +82,15 @@ async def open_services(
     manner: Manner | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     data_dir: Path | None = None,
+    asks_for_keys: bool = False,
+    quotas: Quotas | None = None,
 ) -> AsyncGenerator[Services]:
     """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
     pictures = Pictures(database, log, relay)
     hub = Hub(pictures, manner or Manner())
     outputs = Hub(OutputPictures(database, OutputLog(output_log), relay), manner or Manner())
-    async with _reading(hub, outputs):
+    async with _reading(hub, outputs), _looking_up():
         yield Services(
             database=database,
             log=log,
@@ -95,6 +104,8 @@ async def open_services(
             doors=doors,
             redis_traits=redis_traits,
             data_dir=data_dir,
+            asks_for_keys=asks_for_keys,
+            quotas=quotas or Quotas(),
         )
 
 
@@ -111,6 +122,21 @@ async def _reading(*hubs: Hub) -> AsyncGenerator[None]:
         await asyncio.wait(readers)
         for each in hubs:
             await each.pictures.close()
+
+
+@asynccontextmanager
+async def _looking_up() -> AsyncGenerator[None]:
+    """What can be connected is imported aside, before somebody asks for it.
+
+    It takes a second or two, for which no stream of this process should stand still.
+    """
+    task = asyncio.create_task(asyncio.to_thread(catalog.specs))
+    try:
+        yield
+    finally:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # a connector that is broken is told of where it is asked for
 
 
 @asynccontextmanager
@@ -143,6 +169,8 @@ async def from_settings(
             ),
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
+            asks_for_keys=api.asks_for_keys,
+            quotas=Quotas(api.share),
         )
         yield await stack.enter_async_context(services)
 
@@ -159,14 +187,24 @@ def _key(folder: Path) -> bytes:
 
 
 def _services(request: Request) -> Services:
+    """With a database that keeps to the tenant of who asks, where the route needs to know that."""
     services: Services = request.app.state.services
-    return services
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        return services
+    return replace(services, database=services.database.within(caller.tenant))
 
 
-def _tenant() -> TenantId:
-    """Who asks. In one-machine mode there is one tenant; with keys it will be the key's."""
-    return LOCAL_TENANT
+def _caller(request: Request) -> Caller:
+    """Who asks, as ``api.needs`` found out before: a route that does not need it has nobody."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def _tenant(request: Request) -> TenantId:
+    return _caller(request).tenant
 
 
 Handed = Annotated[Services, Depends(_services)]
+Asking = Annotated[Caller, Depends(_caller)]
 Tenant = Annotated[TenantId, Depends(_tenant)]

@@ -60,6 +60,16 @@ def of_clock(part: str, name: str, *, there: datetime, here: datetime) -> Iterat
         )
 
 
+def of_role(*, fenced: bool) -> Iterator[Complaint]:
+    if not fenced:
+        yield Complaint(
+            "database",
+            "PostgreSQL does not hold this user to row-level security: it is a superuser, or may "
+            "bypass it.",
+            "Serve as a user that is neither; docs/operations.md says how to make one.",
+        )
+
+
 def of_disk(free_bytes: int, place: object) -> Iterator[Complaint]:
     if free_bytes < TOO_LOW_BYTES:
         yield Complaint(

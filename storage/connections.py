@@ -101,6 +101,13 @@ async def page(
     return [_connection(row) for row in rows]
 
 
+async def of_owner(tx: Tx, tenant: TenantId, owner: str) -> list[ConnectionId]:
+    query = select(connections.c.id).where(
+        connections.c.tenant_id == tenant, connections.c.owner == owner
+    )
+    return [ConnectionId(each) for each in await tx.scalars(query)]
+
+
 async def narrow(
     tx: Tx, tenant: TenantId, connection: Connection, config: Mapping[str, Any]
 ) -> Connection | None:

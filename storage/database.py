@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -20,7 +20,7 @@ from typing import Any, Literal
 from weakref import WeakSet
 
 import aiosqlite
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -28,9 +28,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from storage.columns import storable
 from storage.errors import DatabaseFull, DatabaseUnavailable
+from storage.ids import TenantId
 
 Tx = AsyncConnection
 Dialect = Literal["sqlite", "postgresql"]
+TENANT = "headwater.tenant"
+"""The setting of a session of PostgreSQL that says whose rows it may see: ``storage.fences``."""
 
 BUSY_TIMEOUT_MS = 15_000  # how long a writer waits for another process's write
 WRITER_PRAGMAS = (
@@ -83,23 +86,37 @@ class Database:
     threads: WeakSet[Thread]
     """Each connection to SQLite has one. Others have none."""
 
+    tenant: TenantId | None = None
+    """Whose rows its transactions can reach; None: everybody's, as the work itself needs it."""
+
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx]:
         """A transaction that may write, committed on leaving. On SQLite one at a time."""
         async with _connected(self.writer, self.place) as connection, connection.begin():
+            await self._fence(connection)
             yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Tx]:
         """A transaction that sees one instant and cannot write."""
         async with _connected(self.reader, self.place) as connection, connection.begin():
+            await self._fence(connection)
             yield connection
+
+    def within(self, tenant: TenantId | None) -> "Database":
+        """The same database, where PostgreSQL itself keeps to one tenant's rows."""
+        return replace(self, tenant=tenant)
+
+    async def _fence(self, tx: Tx) -> None:
+        if self.tenant is not None and self.dialect == "postgresql":
+            said = {"name": TENANT, "tenant": str(self.tenant)}
+            await tx.execute(text("SELECT set_config(:name, :tenant, true)"), said)
 
     @asynccontextmanager
     async def again(self) -> AsyncGenerator["Database"]:
         """The same database with connections of its own, for another thread's loop."""
         async with open_database(self.url) as database:
-            yield database
+            yield database.within(self.tenant)
 
     async def close(self) -> None:
         await self.writer.dispose()
@@ -196,6 +213,7 @@ def _postgresql(url: URL) -> Database:
             "command_timeout": 60,
             "server_settings": {
                 "application_name": "headwater",
+                TENANT: "*",  # until a transaction says otherwise
                 # A process that is frozen in a transaction must not keep others off its rows.
                 "idle_in_transaction_session_timeout": str(FROZEN_MILLISECONDS),
             },

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 TenantId = NewType("TenantId", UUID)
 ConnectionId = NewType("ConnectionId", UUID)
 RunId = NewType("RunId", UUID)
+KeyId = NewType("KeyId", UUID)
 ArtifactId = NewType("ArtifactId", int)
 ChunkId = NewType("ChunkId", int)
 Attempt = NewType("Attempt", int)

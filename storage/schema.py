@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from storage import fences
 from storage.database import Database, Tx, open_database
 from storage.errors import SchemaOutdated, SetupError
 
@@ -41,6 +42,8 @@ async def upgrade(url: str, *, patience: Patience | None = None) -> None:
             await _require_vectors(tx)
         await tx.run_sync(_refuse_unknown)
         await tx.run_sync(_upgrade)
+        if database.dialect == "postgresql":
+            await fences.put_up(tx)
 
 
 async def check(database: Database) -> None:

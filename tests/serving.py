@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.doors import Doors
+from api.edge import AT_ONCE
 from api.listening import Manner
 from api.pagination import Cursors
+from api.quotas import Quotas
 from api.server import Server, listen
 from api.services import Services, open_services
 from storage import connections, runs, tenants
@@ -55,6 +57,10 @@ def app_over(
     opening: Doors | None = None,
     output_log: EventLog | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
+    asks_for_keys: bool = False,
+    origins: frozenset[str] = frozenset(),
+    quotas: Quotas | None = None,
+    at_once: int = AT_ONCE,
 ) -> FastAPI:
     return create_app(
         lambda: open_services(
@@ -67,16 +73,33 @@ def app_over(
             doors=opening or doors(),
             manner=manner,
             redis_traits=redis_traits,
-        )
+            asks_for_keys=asks_for_keys,
+            quotas=quotas,
+        ),
+        origins=origins,
+        at_once=at_once,
     )
 
 
 @asynccontextmanager
 async def asking(
-    database: Database, log: EventLog, *, opening: Doors | None = None
+    database: Database,
+    log: EventLog,
+    *,
+    opening: Doors | None = None,
+    asks_for_keys: bool = False,
+    origins: frozenset[str] = frozenset(),
+    quotas: Quotas | None = None,
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the app itself, without a socket: for all that is no stream."""
-    app = app_over(database, log, opening=opening)
+    app = app_over(
+        database,
+        log,
+        opening=opening,
+        asks_for_keys=asks_for_keys,
+        origins=origins,
+        quotas=quotas,
+    )
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
@@ -96,6 +119,8 @@ async def serving(
     output_log: EventLog | None = None,
     redis_traits: Callable[[], Awaitable[Traits]] | None = None,
     opening: Doors | None = None,
+    asks_for_keys: bool = False,
+    quotas: Quotas | None = None,
 ) -> AsyncGenerator[Served]:
     app = app_over(
         database,
@@ -104,6 +129,8 @@ async def serving(
         output_log=output_log,
         redis_traits=redis_traits,
         opening=opening,
+        asks_for_keys=asks_for_keys,
+        quotas=quotas,
     )
     server = Server(app)
     with listen("127.0.0.1", port) as listener:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,6 +28,7 @@ from api.schemas import (
     RunView,
     Started,
 )
+from api.tokens import TokenMade
 
 T = TypeVar("T")
 
@@ -35,11 +36,22 @@ T = TypeVar("T")
 class AsyncClient:
     """``Client``, awaited."""
 
-    def __init__(self, base_url: str, *, patience_seconds: float = GIVE_UP_AFTER_SECONDS) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str | None = None,
+        patience_seconds: float = GIVE_UP_AFTER_SECONDS,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self._patience = patience_seconds
         # A proxy from the environment must not come between us and a server on this machine.
-        self._http = httpx.AsyncClient(base_url=self.base_url, timeout=TIMEOUT, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            headers=calls.shown(key),
+            timeout=TIMEOUT,
+            trust_env=False,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,6 +169,19 @@ class AsyncClient:
         self, q: str, limit: int = 10, connection_id: UUID | str | None = None
     ) -> list[HitView]:
         return await self._do(calls.search(q, limit=limit, connection_id=connection_id))
+
+    async def client_token(
+        self,
+        *,
+        owner: str | None,
+        scopes: Collection[str],
+        origin: str,
+        run_ids: Collection[UUID | str] | None = None,
+    ) -> TokenMade:
+        """What a page of this origin asks with for fifteen minutes, instead of the key."""
+        runs = None if run_ids is None else sorted(map(str, run_ids))
+        call = calls.client_token(owner=owner, scopes=sorted(scopes), origin=origin, run_ids=runs)
+        return await self._do(call)
 
     async def ready(self) -> ReadyView:
         """What the server says of itself; also when it is not ready."""

@@ -22,6 +22,7 @@ from api.schemas import (
     RunView,
     Started,
 )
+from api.tokens import TokenMade
 
 T = TypeVar("T")
 PROBLEM = "application/problem+json"
@@ -43,6 +44,11 @@ class Call(Generic[T]):
         if response.is_success or response.status_code in self.also:
             return self.read(response.content)
         raise problem(response.status_code, response.content)
+
+
+def shown(key: str | None) -> Mapping[str, str]:
+    """What tells the api who calls: a key, or a client token."""
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 def connectors() -> Call[list[ConnectorView]]:
@@ -131,6 +137,10 @@ def receipt(run_id: UUID | str) -> Call[ReceiptView]:
 def search(q: str, *, limit: int, connection_id: UUID | str | None) -> Call[list[HitView]]:
     params = _params(q=q, limit=limit, connection_id=connection_id)
     return Call("GET", "/v1/search", lambda body: Hits.model_validate_json(body).items, params)
+
+
+def client_token(**wanted: object) -> Call[TokenMade]:
+    return Call("POST", "/v1/client-tokens", _reader(TokenMade), body=wanted)
 
 
 def ready() -> Call[ReadyView]:

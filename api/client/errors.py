@@ -4,6 +4,7 @@ ClientError
 ├── ServerAway       nobody answers there: start Headwater, or check the address
 └── Refusal          the server said no, and why
     ├── Invalid      the request is wrong: change it
+    ├── NotAllowed   the key is missing, opens nothing any more, or may not do this
     ├── NotFound     there is no such thing
     ├── Conflict     something else is in the way
     └── Unavailable  the server cannot do it now: try again later
@@ -55,6 +56,10 @@ class Invalid(Refusal):
     pass
 
 
+class NotAllowed(Refusal):
+    pass
+
+
 class NotFound(Refusal):
     pass
 
@@ -71,5 +76,6 @@ def refusal(said: Said) -> Refusal:
     """The error that fits what the server said."""
     if said.status in {429, 503}:
         return Unavailable(said)
-    kind = {404: NotFound, 409: Conflict, 500: Refusal}.get(said.status, Invalid)
+    kinds = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict, 500: Refusal}
+    kind = kinds.get(said.status, Invalid)
     return kind(said) if said.status <= 500 else Refusal(said)  # noqa: PLR2004  # a gateway's 502

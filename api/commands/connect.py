@@ -9,7 +9,7 @@ from rich.text import Text
 from api import words
 from api.accounts import ConnectionView
 from api.attaching import StackSettings, running
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, Trouble, messages
 from api.commands.places import reach
 from api.terminal import print_json
@@ -29,7 +29,7 @@ async def _connect(kind: str | None, owner: str, *, as_json: bool) -> ExitCode:
             action="Start `headwater up` in another terminal.",
             code=ExitCode.CANNOT_RUN,
         )
-    async with AsyncClient(url) as client:
+    async with speak_to(url) as client:
         made = await client.begin_connecting(owner=owner, kind=kind)
     if as_json:
         print_json(sys.stdout, made.model_dump(mode="json"))
@@ -40,7 +40,7 @@ async def _connect(kind: str | None, owner: str, *, as_json: bool) -> ExitCode:
 
 
 async def _list(*, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         found = [each async for each in client.connections()]
     if as_json:
         for each in found:

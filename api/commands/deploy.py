@@ -8,7 +8,7 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, messages
 from api.commands.places import reach
 from api.rollout import DeploymentView
@@ -25,7 +25,7 @@ def run(*, version: str | None, percent: int | None, force: bool, as_json: bool)
 
 
 async def _deploy(version: str | None, percent: int | None, *, force: bool) -> DeploymentView:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         if version is None:
             return await client.deployment()
         if percent is None:

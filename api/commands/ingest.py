@@ -15,6 +15,7 @@ from api import doctor
 from api.attaching import StackSettings, headwater_version, running
 from api.client import AsyncClient, ServerAway
 from api.commands import sources
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, Trouble, messages
 from api.commands.following import conclude, display_for, first, follow
 from api.commands.interrupts import interrupts
@@ -104,7 +105,7 @@ async def _detach(order: Order, settings: StackSettings) -> ExitCode:
             action="Start `headwater up` in another terminal.",
             code=ExitCode.CANNOT_RUN,
         )
-    async with AsyncClient(url) as client:
+    async with speak_to(url) as client:
         run_id = await _request(client, order)
     if order.as_json:
         print_json(sys.stdout, {"run_id": str(run_id), "url": url})
@@ -116,7 +117,7 @@ async def _detach(order: Order, settings: StackSettings) -> ExitCode:
 
 async def _there(order: Order, url: str) -> ExitCode:
     """On a stack that runs already, and goes on without us."""
-    async with AsyncClient(url, patience_seconds=PATIENCE_SECONDS) as client:
+    async with speak_to(url, patience_seconds=PATIENCE_SECONDS) as client:
         run_id = await _request(client, order)
         with display_for(as_json=order.as_json) as display, interrupts():
             try:
@@ -155,7 +156,7 @@ async def _ride(
     await stack.start()
     async for part in doctor.absent(settings):
         display.say(f"{part} Until then the run waits.")
-    async with AsyncClient(stack.url) as client:
+    async with speak_to(stack.url) as client:
         run_id = await _request(client, order)
         await first(follow(client, run_id, display), _keep(stack, display))
         return await client.receipt(run_id)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, messages
 from api.commands.places import reach
 from api.schemas import RunView
@@ -30,7 +30,7 @@ def run(*, limit: int, as_json: bool) -> int:
 
 async def _runs(limit: int) -> list[RunView]:
     found: list[RunView] = []
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         async for each in client.runs():
             found.append(each)
             if len(found) == limit:

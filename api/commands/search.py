@@ -9,7 +9,7 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings, running
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, Trouble, messages
 from api.schemas import HitView
 from api.terminal import print_json
@@ -38,7 +38,7 @@ async def _search(query: str, limit: int) -> list[HitView]:
     url = await running(settings)
     if url is None:
         return await _here(settings, query, limit)
-    async with AsyncClient(url) as client:
+    async with speak_to(url) as client:
         return await client.search(query, limit=limit)
 
 

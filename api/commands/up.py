@@ -15,6 +15,8 @@ from api.commands.interrupts import interrupts
 from api.parts import require_free
 from api.settings import ApiSettings
 from api.stack import Stack
+from storage import keys, schema
+from storage.database import open_database
 from storage.datadir import DataDirectory, hold
 
 
@@ -34,6 +36,7 @@ async def _up(settings: StackSettings, directory: DataDirectory, place: ApiSetti
     say(f"Headwater {headwater_version()}. Data in {settings.home}, logs in its folder logs.")
     with interrupts(again=stack.kill) as asked:
         try:
+            await _admit(settings, place)
             await _serve(stack, settings, say)
         except asyncio.CancelledError:
             say("Stopping; runs are handed over and nothing is lost. Ctrl-C again ends at once.")
@@ -43,6 +46,14 @@ async def _up(settings: StackSettings, directory: DataDirectory, place: ApiSetti
             return ExitCode.INTERRUPTED
     say("Stopped.")
     return ExitCode.DONE
+
+
+async def _admit(settings: StackSettings, place: ApiSettings) -> None:
+    """Where others can reach us, they need a key: refuse before anything is started."""
+    if place.asks_for_keys:
+        await schema.upgrade(settings.sql_url())
+        async with open_database(settings.sql_url()) as database:
+            await keys.require_any(database)
 
 
 async def _serve(stack: Stack, settings: StackSettings, say: "partial[None]") -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from api.attaching import StackSettings
 from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import AFTER_STATUS, ExitCode, Trouble
 from api.commands.following import conclude, display_for, follow
 from api.commands.ids import run_id
@@ -17,7 +18,7 @@ def run(*, run: str, as_json: bool) -> int:
 
 
 async def _watch(run: UUID, *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         await _require_alive(client, run, place)
         with display_for(as_json=as_json) as display, interrupts():
             try:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from api.attaching import StackSettings
 from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, messages
 from api.commands.ids import run_id
 from api.commands.places import reach
@@ -40,7 +41,7 @@ def run(*, ask: str, run: str, as_json: bool) -> int:
 
 
 async def _ask(ask: str, run: UUID, *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         answer = await ASKS[ask](client, run)
     if as_json:
         print_json(sys.stdout, answer.model_dump(mode="json"))
@@ -52,7 +53,7 @@ async def _ask(ask: str, run: UUID, *, as_json: bool) -> ExitCode:
 
 
 async def _retry(run: UUID, *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         new = (await client.retry_failed(run)).run
     if as_json:
         print_json(sys.stdout, new.model_dump(mode="json"))

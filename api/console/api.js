@@ -8,10 +8,48 @@ export class Problem extends Error {
   }
 }
 
+// Who we are, where the server asks for it: a token of fifteen minutes, made with a key that somebody
+// typed. Both live as long as this page, and nowhere else: no cookie, no storage, no URL.
+const MAY = ["connections:read", "connections:write", "runs:read", "runs:write", "search:read"];
+let key = null;
+let token = null;
+
+export async function signIn(secret) {
+  token = null;
+  const made = await send("v1/client-tokens", {
+    method: "POST",
+    headers: { accept: "application/json", "content-type": "application/json", authorization: `Bearer ${secret}` },
+    body: JSON.stringify({ owner: null, scopes: MAY, origin: location.origin }),
+  });
+  key = secret;
+  token = made.token;
+}
+
 export async function ask(path, options = {}) {
+  try {
+    return await send(path, options);
+  } catch (problem) {
+    if (problem.status !== 401) throw problem;
+    if (key === null) {
+      dispatchEvent(new Event("headwater:unknown"));
+      throw problem;
+    }
+  }
+  await signIn(key); // the token is over; a key that opens nothing any more says so
+  return send(path, options);
+}
+
+// What a stream's address carries where headers cannot be set: good for one opening, within a minute.
+export async function ticket(run) {
+  if (token === null) return "";
+  return (await post(`v1/runs/${encodeURIComponent(run)}/ticket`)).ticket;
+}
+
+async function send(path, options) {
+  const known = token === null ? {} : { authorization: `Bearer ${token}` };
   let response;
   try {
-    response = await fetch(path, { headers: { accept: "application/json", ...options.headers }, ...options });
+    response = await fetch(path, { ...options, headers: { accept: "application/json", ...known, ...options.headers } });
   } catch {
     throw new Problem({ detail: "The server does not answer.", action: "Check that `headwater up` runs." }, 0);
   }

@@ -1,7 +1,8 @@
 // The console: which page is shown. A page's address says all there is to know, so that a reload,
 // a bookmark or another device shows the same.
 
-import { h } from "./dom.js";
+import { signIn } from "./api.js";
+import { h, say } from "./dom.js";
 import { home } from "./home.js";
 import { runPage } from "./run.js";
 import { searchPage } from "./search.js";
@@ -49,5 +50,35 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The server asks who we are: it is one that others can reach.
+function signInPage() {
+  const notice = h("p.notice", { hidden: true, role: "alert" });
+  const field = h("input", { id: "key", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+  const form = h("form", {}, h("label", { for: "key" }, "Key"), field, h("button", { type: "submit" }, "Sign in"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await signIn(field.value.trim());
+      show();
+    } catch (problem) {
+      say(notice, `${problem.message} ${problem.action ?? ""}`);
+      notice.hidden = false;
+    }
+  });
+  return { title: "Sign in", field, element: h("section.sheet", { "aria-labelledby": "sign-in" },
+    h("h1", { id: "sign-in" }, "Sign in"),
+    h("p.quiet", {}, "This server asks for a key, as `headwater keys create` makes it. This page keeps it until it is closed."),
+    notice, form) };
+}
+
+window.addEventListener("headwater:unknown", () => {
+  if (document.getElementById("sign-in")) return;
+  leave();
+  leave = () => {};
+  const page = signInPage();
+  main.replaceChildren(page.element);
+  document.title = `${page.title} · Headwater`;
+  page.field.focus();
+});
 window.addEventListener("hashchange", () => { show(); main.focus({ preventScroll: false }); });
 show();

@@ -1,5 +1,7 @@
 // A run as it happens. The state is a snapshot plus the patches of what followed: see docs/events.md.
 
+import { ticket } from "./api.js";
+
 /**
  * Follow a run until it is over or `close()` is called on the answer.
  *
@@ -15,9 +17,17 @@ export function follow(run, { onState, onEvent, onLink }) {
   let failures = 0;
   let closed = false;
 
-  function open() {
-    const cursor = seq === null ? "" : `?cursor=${seq}`;
-    source = new EventSource(`v1/runs/${encodeURIComponent(run)}/events${cursor}`);
+  async function open() {
+    let pass;
+    try {
+      pass = await ticket(run);
+    } catch {
+      again();
+      return;
+    }
+    if (closed) return;
+    const asked = new URLSearchParams({ ...(seq === null ? {} : { cursor: seq }), ...(pass ? { ticket: pass } : {}) });
+    source = new EventSource(`v1/runs/${encodeURIComponent(run)}/events?${asked}`);
     source.addEventListener("open", () => { failures = 0; onLink("live"); });
     source.addEventListener("snapshot", (message) => {
       const frame = JSON.parse(message.data);
@@ -46,6 +56,11 @@ export function follow(run, { onState, onEvent, onLink }) {
     // The browser is already at it, unless there is no place to go on from but the one in the URL.
     if (source.readyState !== EventSource.CLOSED && seq !== null) return;
     source.close();
+    again();
+  }
+
+  function again() {
+    if (closed) return;
     failures += 1;
     const wait = Math.min(15000, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
     timer = setTimeout(open, wait);

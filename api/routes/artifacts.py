@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path
 
+from api.needs import needs
 from api.pagination import Limit, PageCursor, cut
 from api.problems import Code, Problem
 from api.routes.runs import found
@@ -13,6 +14,7 @@ from api.services import Handed, Tenant
 from storage import artifacts
 from storage.artifacts import ArtifactRow, ArtifactStatus
 from storage.ids import ArtifactId, RunId
+from storage.keys import Scope
 
 router = APIRouter(prefix="/v1", tags=["artifacts"])
 HIGHEST = 2**63 - 1
@@ -21,6 +23,7 @@ HIGHEST = 2**63 - 1
 @router.get(
     "/runs/{run_id}/artifacts",
     operation_id="list_artifacts",
+    dependencies=[needs(Scope.SEARCH_READ)],
     summary="The artifacts a run wrote, in the order they were found",
 )
 async def page(
@@ -54,7 +57,12 @@ async def page(
     return Page(items=[_view(row) for row in shown], next_cursor=next_cursor)
 
 
-@router.get("/artifacts/{artifact_id}", operation_id="get_artifact", summary="An artifact")
+@router.get(
+    "/artifacts/{artifact_id}",
+    operation_id="get_artifact",
+    dependencies=[needs(Scope.SEARCH_READ)],
+    summary="An artifact",
+)
 async def one(
     artifact_id: Annotated[int, Path(ge=1, le=HIGHEST)], services: Handed, tenant: Tenant
 ) -> ArtifactView:

@@ -19,6 +19,7 @@ from api.disconnecting import as_credential
 from api.doors import Doors, spec_of
 from api.handlers import invalid_config
 from api.looking import looking
+from api.needs import open_to_all
 from api.notices import Notice, noted
 from api.problems import Code, Problem
 from api.routes.runs import tell
@@ -44,7 +45,12 @@ def _uncached(response: Response) -> None:
 
 
 router = APIRouter(
-    prefix="/connect/api/{session_id}", include_in_schema=False, dependencies=[Depends(_uncached)]
+    prefix="/connect/api/{session_id}",
+    include_in_schema=False,
+    dependencies=[
+        open_to_all("the link's secret and the browser's cookie say whose session it is"),
+        Depends(_uncached),
+    ],
 )
 Keys = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=SCOPES_MOST)]
 

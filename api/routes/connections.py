@@ -16,13 +16,15 @@ from api.accounts import (
     CredentialView,
     Disconnected,
 )
+from api.belonging import owner_of
 from api.disconnecting import as_credential, disconnect
 from api.handlers import invalid_config
+from api.needs import needs
 from api.once import Answer, Key, once
 from api.pagination import Limit, PageCursor, cut
 from api.problems import Code, Problem
 from api.schemas import NO_NUL, Page
-from api.services import Handed, Tenant
+from api.services import Asking, Handed, Tenant
 from api.waking import tell_woken, wake
 from connectors import catalog
 from connectors.access import Credential
@@ -31,12 +33,18 @@ from storage.connections import Connection
 from storage.credentials import State
 from storage.database import Tx
 from storage.ids import ConnectionId, RunId, TenantId
+from storage.keys import Scope
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 MASK = "***"
 
 
-@router.get("/connectors", operation_id="list_connectors", summary="What can be connected")
+@router.get(
+    "/connectors",
+    operation_id="list_connectors",
+    dependencies=[needs(Scope.CONNECTIONS_READ)],
+    summary="What can be connected",
+)
 async def kinds() -> Page[ConnectorView]:
     return Page(
         items=[
@@ -55,26 +63,29 @@ async def kinds() -> Page[ConnectorView]:
 @router.post(
     "/connections",
     operation_id="connect",
+    dependencies=[needs(Scope.CONNECTIONS_WRITE)],
     summary="Connect a source",
     status_code=201,
     response_model=ConnectionView,
 )
 async def connect(
-    wanted: ConnectionRequest, services: Handed, tenant: Tenant, request: Request, key: Key = None
+    wanted: ConnectionRequest, services: Handed, asking: Asking, request: Request, key: Key = None
 ) -> Response:
     """Connecting the same source again answers 200 with the connection that is there.
 
     A ``credential`` replaces the one there was, and runs that waited for it go on.
     """
+    tenant, named = asking.tenant, "owner" in wanted.model_fields_set
+    owner = owner_of(asking, wanted.owner if named else None) or wanted.owner
     config, given = _checked(wanted), _credential(wanted)
     woken: list[RunId] = []
 
     async def work(tx: Tx) -> Answer:
-        await tenants.ensure_local(tx)
+        await tenants.settle(tx, tenant)
         connection, created = await connections.connect(
             tx,
             tenant,
-            owner=wanted.owner,
+            owner=owner,
             kind=wanted.kind,
             title=wanted.title or _title(wanted.kind, config),
             config=config,
@@ -91,14 +102,20 @@ async def connect(
     return answer
 
 
-@router.get("/connections", operation_id="list_connections", summary="What is connected")
+@router.get(
+    "/connections",
+    operation_id="list_connections",
+    dependencies=[needs(Scope.CONNECTIONS_READ)],
+    summary="What is connected",
+)
 async def page(
     services: Handed,
-    tenant: Tenant,
+    asking: Asking,
     owner: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
     limit: Limit = 50,
     cursor: PageCursor = None,
 ) -> Page[ConnectionView]:
+    tenant, owner = asking.tenant, owner_of(asking, owner)
     listing = f"connections:{tenant}:{owner}"
     after = None if cursor is None else UUID(services.cursors.open(listing, cursor))
     async with services.database.reading() as tx:
@@ -114,7 +131,12 @@ async def page(
     return Page(items=items, next_cursor=next_cursor)
 
 
-@router.get("/connections/{connection_id}", operation_id="get_connection", summary="A connection")
+@router.get(
+    "/connections/{connection_id}",
+    operation_id="get_connection",
+    dependencies=[needs(Scope.CONNECTIONS_READ)],
+    summary="A connection",
+)
 async def one(connection_id: UUID, services: Handed, tenant: Tenant) -> ConnectionView:
     async with services.database.reading() as tx:
         return (await _shown(tx, tenant, [await found(tx, tenant, connection_id)]))[0]
@@ -123,6 +145,7 @@ async def one(connection_id: UUID, services: Handed, tenant: Tenant) -> Connecti
 @router.get(
     "/connections/{connection_id}/audit",
     operation_id="list_audit",
+    dependencies=[needs(Scope.CONNECTIONS_READ)],
     summary="What was done with a connection's credential",
 )
 async def told(connection_id: UUID, services: Handed, tenant: Tenant) -> AuditPage:
@@ -135,6 +158,7 @@ async def told(connection_id: UUID, services: Handed, tenant: Tenant) -> AuditPa
 @router.delete(
     "/connections/{connection_id}/credential",
     operation_id="disconnect",
+    dependencies=[needs(Scope.CONNECTIONS_WRITE)],
     summary="Give access back: revoke the grant at its provider and delete the credential",
 )
 async def give_back(connection_id: UUID, services: Handed, tenant: Tenant) -> Disconnected:

@@ -16,6 +16,7 @@ from fastapi.responses import RedirectResponse
 from api.browsers import browser_of, here
 from api.consenting import Returned, finish
 from api.doors import spec_of
+from api.needs import open_to_all
 from api.problems import Code, Problem
 from api.services import Handed
 from connectors.connector import Spec
@@ -23,7 +24,11 @@ from connectors.oauth.client import OAuthClient
 from storage import connecting
 from storage.connecting import SessionId
 
-router = APIRouter(prefix="/v1/oauth/{provider}", include_in_schema=False)
+router = APIRouter(
+    prefix="/v1/oauth/{provider}",
+    include_in_schema=False,
+    dependencies=[open_to_all("the state and the browser's cookie say whose way it is")],
+)
 log = structlog.get_logger()
 Said = Annotated[str | None, Query(max_length=4_096)]
 

@@ -5,8 +5,13 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from api.needs import open_to_all
+
 FOLDER = Path(__file__).parents[1] / "console"
-router = APIRouter(include_in_schema=False)
+router = APIRouter(
+    include_in_schema=False,
+    dependencies=[open_to_all("the files of the page, which hold nothing of anybody")],
+)
 files = StaticFiles(directory=FOLDER)
 
 

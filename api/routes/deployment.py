@@ -3,12 +3,14 @@
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from api.needs import needs
 from api.once import Answer, Key, once
 from api.problems import Code, Problem
 from api.rollout import ChangeView, DeploymentRequest, DeploymentView, FleetView, RampView
 from api.services import Handed, Tenant
 from storage import versions, workers
 from storage.database import Tx
+from storage.keys import Scope
 from storage.versions import Deployment
 
 router = APIRouter(prefix="/v1/deployment", tags=["operations"])
@@ -16,16 +18,20 @@ log = structlog.get_logger()
 
 
 @router.get(
-    "", operation_id="get_deployment", summary="Which version gets the runs, and who drains"
+    "",
+    operation_id="get_deployment",
+    dependencies=[needs(Scope.DEPLOYMENT_READ)],
+    summary="Which version gets the runs, and who drains",
 )
 async def look(services: Handed) -> DeploymentView:
-    async with services.database.reading() as tx:
+    async with services.database.within(None).reading() as tx:  # the runs of all tenants
         return await _shown(tx, await versions.load(tx))
 
 
 @router.post(
     "",
     operation_id="deploy",
+    dependencies=[needs(Scope.DEPLOYMENT_WRITE)],
     summary="Activate a version, or give it a share of the runs",
     response_model=DeploymentView,
 )
@@ -43,7 +49,8 @@ async def deploy(
         log.info("deployment.changed", active=after.active, ramp=after.ramp)
         return Answer(200, {}, (await _shown(tx, after)).model_dump(mode="json"))
 
-    response = await once(services.database, tenant, request, key=key, body=wanted, work=work)
+    everybodys = services.database.within(None)
+    response = await once(everybodys, tenant, request, key=key, body=wanted, work=work)
     await services.wakeup.ring()
     return response
 

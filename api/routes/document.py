@@ -6,20 +6,23 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api.document import with_workflows
+from api.document import with_workflows, without_keys
+from api.needs import needs
 from api.services import Handed
 from storage import workflows
 from storage.errors import DatabaseUnavailable
+from storage.keys import Scope
 from storage.workflows import Published
 
 router = APIRouter()
 log = structlog.get_logger()
 
 
-@router.get("/openapi.json", include_in_schema=False)
+@router.get("/openapi.json", include_in_schema=False, dependencies=[needs(Scope.RUNS_READ)])
 async def document(request: Request, services: Handed) -> JSONResponse:
     base: dict[str, Any] = request.app.openapi()
-    return JSONResponse(with_workflows(base, await _catalogue(services)))
+    made = with_workflows(base, await _catalogue(services))
+    return JSONResponse(made if services.asks_for_keys else without_keys(made))
 
 
 async def _catalogue(services: Handed) -> list[Published]:

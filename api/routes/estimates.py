@@ -7,11 +7,12 @@ from fastapi import APIRouter
 
 from api.estimates import EstimateView, estimate, is_sized
 from api.looking import looking
+from api.needs import needs
 from api.routes.connections import found
 from api.services import Handed, Tenant
 from connectors.artifact import PartitionKey
 from connectors.connector import Connector, Partition, Plan, Scope
-from storage import artifacts, models
+from storage import artifacts, keys, models
 
 MOST_SCOPES = 500
 
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/v1", tags=["connections"])
 
 @router.post(
     "/connections/{connection_id}/estimate",
+    dependencies=[needs(keys.Scope.CONNECTIONS_READ)],
     operation_id="estimate",
     summary="What an ingestion would come to: artifacts, tokens, money and time",
 )

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from api.accept import best
 from api.encoding import Format, described
 from api.hub import Hub
+from api.needs import needs
 from api.problems import Code, Problem
 from api.resume import Place, catch_up
 from api.routes.runs import found
@@ -16,6 +17,7 @@ from api.services import Handed, Services, Tenant
 from api.stream import EventStream
 from storage.errors import StreamUnavailable
 from storage.ids import RunId, Seq, TenantId
+from storage.keys import Scope
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 JSON = "application/json"
@@ -26,6 +28,7 @@ HIGHEST = 2**63 - 1
 @router.get(
     "/runs/{run_id}/events",
     operation_id="follow_run",
+    dependencies=[needs(Scope.RUNS_READ, stream=True)],
     summary="What happens in a run, from any point",
     response_class=Response,
 )

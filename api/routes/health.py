@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
+from api.needs import open_to_all
 from api.problems import Code, Problem
 from api.schemas import CheckView, ReadyView
 from api.services import Handed, Services
@@ -14,14 +15,25 @@ from storage.complaints import Complaint
 from storage.errors import DatabaseUnavailable, SetupError, StreamUnavailable
 
 router = APIRouter(tags=["health"])
+PROBED = open_to_all("whoever starts and stops this process asks, and has no key")
 
 
-@router.get("/livez", operation_id="livez", summary="Whether the process lives; asks nobody")
+@router.get(
+    "/livez",
+    operation_id="livez",
+    dependencies=[PROBED],
+    summary="Whether the process lives; asks nobody",
+)
 async def livez() -> dict[str, str]:
     return {"state": "live"}
 
 
-@router.get("/readyz", operation_id="readyz", summary="Whether requests can be served")
+@router.get(
+    "/readyz",
+    operation_id="readyz",
+    dependencies=[PROBED],
+    summary="Whether requests can be served",
+)
 async def readyz(services: Handed) -> ReadyView:
     """Degraded is ready (200): everything works, and something is worse than it should be.
 

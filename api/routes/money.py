@@ -13,28 +13,40 @@ from api.money import (
     nanos,
     usage_view,
 )
+from api.needs import needs
 from api.routes.runs import missing, tell
 from api.services import Handed, Services, Tenant
 from storage import runs, tenants
 from storage.database import Tx
 from storage.events import WaitingReason
 from storage.ids import RunId, TenantId
+from storage.keys import Scope
 from storage.money import usage
 
 router = APIRouter(prefix="/v1", tags=["money"])
 
 
-@router.get("/budgets", operation_id="get_budgets", summary="What may be spent on models")
+@router.get(
+    "/budgets",
+    operation_id="get_budgets",
+    dependencies=[needs(Scope.MONEY_READ)],
+    summary="What may be spent on models",
+)
 async def budgets(services: Handed, tenant: Tenant) -> BudgetView:
     async with services.database.reading() as tx:
         return budget_view(await usage.budget(tx, tenant))
 
 
-@router.put("/budgets", operation_id="set_budgets", summary="Say what may be spent on models")
+@router.put(
+    "/budgets",
+    operation_id="set_budgets",
+    dependencies=[needs(Scope.MONEY_WRITE)],
+    summary="Say what may be spent on models",
+)
 async def set_budgets(wanted: BudgetRequest, services: Handed, tenant: Tenant) -> BudgetView:
     """Runs that wait for their budget look at once whether it is enough now."""
     async with services.database.transaction() as tx:
-        await tenants.ensure_local(tx)
+        await tenants.settle(tx, tenant)
         await usage.limit(tx, tenant, usage.OF_MONTH, nanos(wanted.month_usd))
         await usage.limit(tx, tenant, usage.OF_RUN, nanos(wanted.run_usd))
         woken = await runs.wake(tx, tenant=tenant, reason=WaitingReason.BUDGET)
@@ -43,7 +55,12 @@ async def set_budgets(wanted: BudgetRequest, services: Handed, tenant: Tenant) -
     return budget_view(now)
 
 
-@router.put("/runs/{run_id}/budget", operation_id="set_run_budget", summary="Raise a run's budget")
+@router.put(
+    "/runs/{run_id}/budget",
+    operation_id="set_run_budget",
+    dependencies=[needs(Scope.MONEY_WRITE)],
+    summary="Raise a run's budget",
+)
 async def set_run_budget(
     run_id: UUID, wanted: RunBudget, services: Handed, tenant: Tenant
 ) -> BudgetView:
@@ -57,7 +74,12 @@ async def set_run_budget(
     return budget_view(now)
 
 
-@router.get("/runs/{run_id}/usage", operation_id="get_usage", summary="What models used for a run")
+@router.get(
+    "/runs/{run_id}/usage",
+    operation_id="get_usage",
+    dependencies=[needs(Scope.RUNS_READ)],
+    summary="What models used for a run",
+)
 async def run_usage(run_id: UUID, services: Handed, tenant: Tenant) -> UsageView:
     async with services.database.reading() as tx:
         run = await _known(tx, tenant, run_id)

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from api.accept import best
 from api.encoding import Format
+from api.needs import needs
 from api.problems import Code, Problem
 from api.routes.events import JSON, OFFERED, check, is_end, place_of
 from api.services import Handed, Tenant
@@ -15,6 +16,7 @@ from api.stream import EventStream
 from storage.errors import StreamUnavailable
 from storage.events import State
 from storage.ids import RunId, Seq
+from storage.keys import Scope
 
 router = APIRouter(prefix="/v1", tags=["workflows"])
 
@@ -22,6 +24,7 @@ router = APIRouter(prefix="/v1", tags=["workflows"])
 @router.get(
     "/runs/{run_id}/output",
     operation_id="follow_output",
+    dependencies=[needs(Scope.RUNS_READ, stream=True)],
     summary="What a run says, from any point",
     response_class=Response,
 )

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from api.accounts import ConnectionView
+from api.needs import needs
 from api.problems import Code, Problem
 from api.routes.connections import found, shown
 from api.schemas import Config, Request
 from api.services import Handed, Tenant
 from storage import connections, profiles
 from storage.ids import ConnectionId
+from storage.keys import Scope
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 
@@ -28,6 +30,7 @@ class ProfileRequest(Request):
 @router.put(
     "/connections/{connection_id}/profile",
     operation_id="set_profile",
+    dependencies=[needs(Scope.CONNECTIONS_WRITE)],
     summary="Say what a model reads of a connection",
 )
 async def put(

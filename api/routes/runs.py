@@ -7,6 +7,7 @@ import structlog
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
+from api.needs import needs
 from api.once import Answer, Key, once
 from api.pagination import Limit, PageCursor, cut
 from api.preferences import applied, prefers
@@ -23,12 +24,13 @@ from api.schemas import (
     RunView,
     Started,
 )
-from api.services import Handed, Services, Tenant
+from api.services import Asking, Handed, Services, Tenant
 from storage import receipts, runs
 from storage.database import Tx
 from storage.errors import StreamUnavailable
 from storage.events import RunStatus, State
 from storage.ids import ConnectionId, RunId, Seq, TenantId
+from storage.keys import Scope
 from storage.runs import Run
 
 router = APIRouter(prefix="/v1", tags=["runs"])
@@ -40,6 +42,7 @@ NO_STORE = "private, no-store"
 @router.post(
     "/connections/{connection_id}/runs",
     operation_id="start_run",
+    dependencies=[needs(Scope.RUNS_WRITE)],
     summary="Ingest a connection, or join the run that is at it",
     status_code=202,
     response_model=Started,
@@ -70,18 +73,24 @@ async def start(
     return applied(response, prefers(prefer))
 
 
-@router.get("/runs", operation_id="list_runs", summary="Runs, the newest first")
+@router.get(
+    "/runs",
+    operation_id="list_runs",
+    dependencies=[needs(Scope.RUNS_READ)],
+    summary="Runs, the newest first",
+)
 async def page(
     *,
     services: Handed,
-    tenant: Tenant,
+    asking: Asking,
     connection_id: UUID | None = None,
     status: RunStatus | None = None,
     limit: Limit = 50,
     cursor: PageCursor = None,
 ) -> Page[RunView]:
     """As SQL has them. What changes by the second (stages, rate, ETA) is in the run itself."""
-    listing = f"runs:{tenant}:{connection_id}:{status}"
+    tenant, owner = asking.tenant, asking.owner
+    listing = f"runs:{tenant}:{connection_id}:{status}:{owner}"
     after = None if cursor is None else RunId(UUID(services.cursors.open(listing, cursor)))
     async with services.database.reading() as tx:
         rows = await runs.page(
@@ -89,6 +98,7 @@ async def page(
             tenant,
             connection=None if connection_id is None else ConnectionId(connection_id),
             status=status,
+            owner=owner,
             after=after,
             limit=limit + 1,
         )
@@ -98,7 +108,11 @@ async def page(
 
 
 @router.get(
-    "/runs/{run_id}", operation_id="get_run", summary="A run as it is now", response_model=RunView
+    "/runs/{run_id}",
+    operation_id="get_run",
+    dependencies=[needs(Scope.RUNS_READ)],
+    summary="A run as it is now",
+    response_model=RunView,
 )
 async def one(
     run_id: UUID,
@@ -115,7 +129,12 @@ async def one(
     return JSONResponse({**state, "seq": seq}, headers=headers)
 
 
-@router.get("/runs/{run_id}/receipt", operation_id="get_receipt", summary="What a run came to")
+@router.get(
+    "/runs/{run_id}/receipt",
+    operation_id="get_receipt",
+    dependencies=[needs(Scope.RUNS_READ)],
+    summary="What a run came to",
+)
 async def receipt(run_id: UUID, services: Handed, tenant: Tenant) -> ReceiptView:
     """Also of a run that goes on: then it says how far it has come."""
     async with services.database.reading() as tx:

@@ -6,16 +6,19 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from api.accounts import ConnectSessionMade, ConnectSessionRequest, ConnectSessionView
+from api.belonging import owner_of
 from api.browsers import here
+from api.needs import needs
 from api.once import Answer, Key, once
 from api.problems import Code, Problem
 from api.routes.connections import found
-from api.services import Handed, Services, Tenant
+from api.services import Asking, Handed, Services, Tenant
 from connectors import catalog
 from storage import connecting, tenants
 from storage.connecting import Session, SessionId
 from storage.database import Tx
 from storage.ids import ConnectionId
+from storage.keys import Scope
 
 router = APIRouter(prefix="/v1/connect-sessions", tags=["connections"])
 
@@ -23,6 +26,7 @@ router = APIRouter(prefix="/v1/connect-sessions", tags=["connections"])
 @router.post(
     "",
     operation_id="begin_connecting",
+    dependencies=[needs(Scope.CONNECTIONS_WRITE)],
     summary="A link to the connect page, for one owner",
     status_code=201,
     response_model=ConnectSessionMade,
@@ -30,15 +34,17 @@ router = APIRouter(prefix="/v1/connect-sessions", tags=["connections"])
 async def begin(
     wanted: ConnectSessionRequest,
     services: Handed,
-    tenant: Tenant,
+    asking: Asking,
     request: Request,
     key: Key = None,
 ) -> Response:
     """The link is good for an hour, and for the first browser that opens it."""
     _check(wanted, services)
+    tenant = asking.tenant
+    owner_of(asking, wanted.owner)  # raises, if it is another one's
 
     async def work(tx: Tx) -> Answer:
-        await tenants.ensure_local(tx)
+        await tenants.settle(tx, tenant)
         kind, connection = wanted.kind, None
         if wanted.connection_id is not None:
             there = await found(tx, tenant, wanted.connection_id)
@@ -63,7 +69,12 @@ async def begin(
     return await once(services.database, tenant, request, key=key, body=wanted, work=work)
 
 
-@router.get("/{session_id}", operation_id="get_connecting", summary="How far an owner has come")
+@router.get(
+    "/{session_id}",
+    operation_id="get_connecting",
+    dependencies=[needs(Scope.CONNECTIONS_READ)],
+    summary="How far an owner has come",
+)
 async def one(session_id: UUID, services: Handed, tenant: Tenant) -> ConnectSessionView:
     async with services.database.reading() as tx:
         session = await connecting.show(tx, tenant, SessionId(session_id))

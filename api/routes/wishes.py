@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from api.needs import needs
 from api.once import Answer, Key, once
 from api.routes.runs import accepted, missing, tell, view
 from api.schemas import RunView, Started
@@ -17,6 +18,7 @@ from api.services import Handed, Services, Tenant
 from storage import runs
 from storage.database import Tx
 from storage.ids import RunId, TenantId
+from storage.keys import Scope
 from storage.runs import Run
 
 router = APIRouter(prefix="/v1/runs/{run_id}", tags=["runs"])
@@ -28,6 +30,7 @@ Ask = Callable[[Tx, TenantId, RunId], Awaitable[Run | None]]
 @router.post(
     "/cancel",
     operation_id="cancel_run",
+    dependencies=[needs(Scope.RUNS_WRITE)],
     summary="Stop a run for good; what was indexed is kept",
     status_code=202,
     response_model=RunView,
@@ -42,6 +45,7 @@ async def cancel(
 @router.post(
     "/pause",
     operation_id="pause_run",
+    dependencies=[needs(Scope.RUNS_WRITE)],
     summary="Stop a run until it is resumed",
     status_code=202,
     response_model=RunView,
@@ -56,6 +60,7 @@ async def pause(
 @router.post(
     "/resume",
     operation_id="resume_run",
+    dependencies=[needs(Scope.RUNS_WRITE)],
     summary="Go on with a paused run, from where it was",
     status_code=202,
     response_model=RunView,
@@ -70,6 +75,7 @@ async def resume(
 @router.post(
     "/retry-failed",
     operation_id="retry_failed",
+    dependencies=[needs(Scope.RUNS_WRITE)],
     summary="Try again what failed, in a new run",
     status_code=202,
     response_model=Started,

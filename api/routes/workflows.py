@@ -9,18 +9,23 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from api import workflows as views
+from api.belonging import absent
+from api.callers import Caller
+from api.needs import needs
 from api.once import Answer, Key, once
 from api.problems import Code, Problem
 from api.routes.connections import found as connection_found
 from api.routes.runs import accepted, found, tell, view
 from api.schemas import Page, Started
-from api.services import Handed, Services, Tenant
+from api.services import Asking, Handed, Services, Tenant
 from api.stream import ends_within
 from api.workflows import CONNECTION, Input, WorkflowView
 from storage import results, runs, workflows
+from storage.connections import Connection
 from storage.database import Tx
 from storage.events import RunStatus
-from storage.ids import ConnectionId, RunId, TenantId
+from storage.ids import RunId, TenantId
+from storage.keys import Scope
 from storage.runs import Run
 from storage.workflows import Published
 
@@ -36,13 +41,23 @@ Prefer = Annotated[
 ]
 
 
-@router.get("", operation_id="list_workflows", summary="What the workers can do")
+@router.get(
+    "",
+    operation_id="list_workflows",
+    dependencies=[needs(Scope.RUNS_READ)],
+    summary="What the workers can do",
+)
 async def page(services: Handed, tenant: Tenant) -> Page[WorkflowView]:  # noqa: ARG001  # all see it
     async with services.database.reading() as tx:
         return Page(items=[views.view(each) for each in await workflows.latest(tx)])
 
 
-@router.get("/{name}", operation_id="get_workflow", summary="A workflow and its schemas")
+@router.get(
+    "/{name}",
+    operation_id="get_workflow",
+    dependencies=[needs(Scope.RUNS_READ)],
+    summary="A workflow and its schemas",
+)
 async def one(name: str, services: Handed, tenant: Tenant) -> WorkflowView:  # noqa: ARG001  # see above
     async with services.database.reading() as tx:
         return views.view(await _workflow(tx, name))
@@ -51,37 +66,41 @@ async def one(name: str, services: Handed, tenant: Tenant) -> WorkflowView:  # n
 @router.post(
     "/{name}/runs",
     operation_id="start_workflow",
+    dependencies=[needs(Scope.RUNS_WRITE)],
     summary="Start a workflow",
     status_code=202,
     response_model=Started,
 )
 async def start(
-    *, name: str, given: Input, services: Handed, tenant: Tenant, request: Request, key: Key = None
+    *, name: str, given: Input, services: Handed, asking: Asking, request: Request, key: Key = None
 ) -> Response:
     """Its events and its output can be followed at once. Each request is a run of its own."""
-    response, _ = await _start(name, given, services, tenant, request=request, key=key)
+    response, _ = await _start(name, given, services, asking, request=request, key=key)
     return response
 
 
 @router.post(
-    "/{name}", operation_id="run_workflow", summary="Run a workflow and wait for its result"
+    "/{name}",
+    operation_id="run_workflow",
+    dependencies=[needs(Scope.RUNS_WRITE)],
+    summary="Run a workflow and wait for its result",
 )
 async def run(
     *,
     name: str,
     given: Input,
     services: Handed,
-    tenant: Tenant,
+    asking: Asking,
     request: Request,
     key: Key = None,
     prefer: Prefer = None,
 ) -> Response:
     """200 with the result if it is there in time, else 202 with the run, which goes on."""
     seconds = _patience(prefer)
-    response, run_id = await _start(name, given, services, tenant, request=request, key=key)
+    response, run_id = await _start(name, given, services, asking, request=request, key=key)
     waited = {"Preference-Applied": f"wait={seconds}", "Vary": "Prefer"}
-    if await ends_within(services.hub, tenant, run_id, seconds=seconds):
-        return await _result(services, tenant, run_id, waited)
+    if await ends_within(services.hub, asking.tenant, run_id, seconds=seconds):
+        return await _result(services, asking.tenant, run_id, waited)
     response.headers.update(waited)
     return response
 
@@ -90,23 +109,26 @@ async def _start(
     name: str,
     given: Input,
     services: Services,
-    tenant: TenantId,
+    asking: Caller,
     *,
     request: Request,
     key: str | None,
 ) -> tuple[Response, RunId]:
+    tenant = asking.tenant
     asked: list[RunId] = []
 
     async def work(tx: Tx) -> Answer:
         workflow = await _workflow(tx, name)
         views.check(workflow, given.root)
+        connection = await _connection(tx, asking, given.root)
         new = await runs.ask(
             tx,
             tenant,
             workflow=workflow.name,
             title=workflow.title,
             input=given.root,
-            connection=await _connection(tx, tenant, given.root),
+            connection=connection.id if connection else None,
+            owner=connection.owner if connection else asking.owner,
         )
         log.info("workflow.requested", run_id=str(new.id), workflow=name)
         asked.append(new.id)
@@ -129,14 +151,18 @@ async def _workflow(tx: Tx, name: str) -> Published:
     return workflow
 
 
-async def _connection(tx: Tx, tenant: TenantId, given: dict[str, Any]) -> ConnectionId | None:
+async def _connection(tx: Tx, asking: Caller, given: dict[str, Any]) -> Connection | None:
     named = given.get(CONNECTION)
     if not isinstance(named, str):
         return None
     try:
-        return (await connection_found(tx, tenant, UUID(named))).id
+        wanted = UUID(named)
     except ValueError:
         raise Problem(Code.INVALID_REQUEST, f"{CONNECTION} is not the id of one.") from None
+    there = await connection_found(tx, asking.tenant, wanted)
+    if asking.owner not in {None, there.owner}:
+        raise absent("connection", str(wanted))
+    return there
 
 
 async def _result(

@@ -51,12 +51,13 @@ async def ask(
     title: str,
     input: Mapping[str, Any],  # noqa: A002  # the word the api and the row use
     connection: ConnectionId | None = None,
+    owner: str | None = None,
 ) -> Run:
     """A new run of a workflow other than an ingestion: each request is one of its own.
 
-    A run of a ``connection`` goes when the connection goes.
+    A run of a ``connection`` goes when the connection goes. ``owner`` is the end user it is for.
     """
-    run = await _insert(tx, tenant, connection, workflow, input, title=title)
+    run = await _insert(tx, tenant, connection, workflow, input, title=title, owner=owner)
     if run is None:
         raise DatabaseUnavailable("The database has a run of this id already.")
     await _queue(tx, run, searchable=0)
@@ -78,6 +79,7 @@ async def page(
     *,
     connection: ConnectionId | None = None,
     status: RunStatus | None = None,
+    owner: str | None = None,
     after: RunId | None,
     limit: int,
 ) -> list[Run]:
@@ -87,6 +89,8 @@ async def page(
         query = query.where(runs.c.connection_id == connection)
     if status is not None:
         query = query.where(runs.c.status == status)
+    if owner is not None:
+        query = query.where(runs.c.owner == owner)
     if after is not None:
         query = query.where(runs.c.id < after)
     return [run_of(row) for row in await tx.execute(query.order_by(runs.c.id.desc()).limit(limit))]
@@ -95,7 +99,11 @@ async def page(
 async def _start(
     tx: Tx, tenant: TenantId, connection: Connection, workflow: str, given: Mapping[str, Any]
 ) -> Run | None:
-    run = await _insert(tx, tenant, connection.id, workflow, given, title=connection.title)
+    run = await _insert(
+        *(tx, tenant, connection.id, workflow, given),
+        title=connection.title,
+        owner=connection.owner,
+    )
     if run is not None:
         searchable = await artifacts.searchable(tx, connection.id)
         await _queue(tx, run, searchable=searchable)
@@ -110,12 +118,14 @@ async def _insert(
     given: Mapping[str, Any],
     *,
     title: str,
+    owner: str | None,
 ) -> Run | None:
     run_id = RunId(new_id())
     row = {
         "id": run_id,
         "tenant_id": tenant,
         "connection_id": connection,
+        "owner": owner,
         "workflow": workflow,
         "title": title,
         "input": dict(given),

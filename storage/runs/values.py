@@ -29,6 +29,9 @@ class Run:
     id: RunId
     tenant: TenantId
     connection: ConnectionId | None
+    owner: str | None
+    """The end user it is for: of its connection, or who asked for it; None: of nobody alone."""
+
     workflow: str
     title: str
     input: Mapping[str, Any]
@@ -92,6 +95,7 @@ def run_of(row: Row[Any]) -> Run:
         id=RunId(row.id),
         tenant=TenantId(row.tenant_id),
         connection=None if row.connection_id is None else ConnectionId(row.connection_id),
+        owner=row.owner,
         workflow=row.workflow,
         title=row.title,
         input=row.input,

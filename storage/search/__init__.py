@@ -6,7 +6,7 @@ began, and nothing that is hidden or of another tenant.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,11 +80,11 @@ class Searcher:
         tenant: TenantId,
         query: str,
         *,
-        connection: ConnectionId | None = None,
+        connections: Collection[ConnectionId] | None = None,
         limit: int = 10,
     ) -> list[Hit]:
         """The hits of ``find``."""
-        return (await self.find(tx, tenant, query, connection=connection, limit=limit)).hits
+        return (await self.find(tx, tenant, query, connections=connections, limit=limit)).hits
 
     async def find(
         self,
@@ -92,14 +92,17 @@ class Searcher:
         tenant: TenantId,
         query: str,
         *,
-        connection: ConnectionId | None = None,
+        connections: Collection[ConnectionId] | None = None,
         limit: int = 10,
     ) -> Found:
-        """``tx`` reads what is committed: what a writing one sees could still be rolled back."""
+        """In these connections of the tenant, or in all.
+
+        ``tx`` reads what is committed: what a writing one sees could still be rolled back.
+        """
         terms = parse(query)
-        if not terms or limit < 1:
+        if not terms or limit < 1 or (connections is not None and not connections):
             return Found([], by_meaning=True)
-        scope = Scope(tenant, connection)
+        scope = Scope(tenant, None if connections is None else frozenset(connections))
         depth = max(DEPTH, limit * DEPTH_A_HIT)
         index = await indexes.serving(tx)
         vector = await self._vector(index, tenant, query[:READ_AT_MOST])

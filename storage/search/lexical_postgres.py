@@ -31,7 +31,7 @@ COUNT = text("""
             SELECT 1
             FROM chunks
             WHERE tenant_id = :tenant
-              AND (CAST(:connection AS uuid) IS NULL OR connection_id = :connection)
+              AND (CAST(:connections AS uuid[]) IS NULL OR connection_id = ANY(:connections))
               AND lexemes @@ to_tsquery('simple', asked.query)
             LIMIT :at_most
         ) AS matched
@@ -51,7 +51,8 @@ RANK = text("""
         FROM chunks
         JOIN artifacts ON artifacts.id = chunks.artifact_id
         WHERE chunks.tenant_id = :tenant
-          AND (CAST(:connection AS uuid) IS NULL OR chunks.connection_id = :connection)
+          AND (CAST(:connections AS uuid[]) IS NULL
+               OR chunks.connection_id = ANY(:connections))
           AND artifacts.status <> :hidden
           AND chunks.lexemes @@ to_tsquery('simple', :chosen)
         LIMIT :candidates_at_most
@@ -135,4 +136,5 @@ def _rarest(words: Sequence[_Weighed]) -> str:
 
 
 def _of(scope: Scope) -> dict[str, object]:
-    return {"tenant": scope.tenant, "connection": scope.connection}
+    wanted = scope.connections
+    return {"tenant": scope.tenant, "connections": None if wanted is None else list(wanted)}

@@ -25,15 +25,20 @@ class View:
     ids: NDArray[np.int64]
     groups: NDArray[np.int32]
     vectors: Vectors
-    group: int | None  # only these, if any
+    wanted: tuple[int, ...] | None  # the groups to look in; None: all
 
     def nearest(self, query: Vectors, *, limit: int) -> list[ChunkId]:
         """The chunks most like ``query``, best first."""
         scores: Vectors = self.vectors @ query
-        wrong = self.groups == GONE if self.group is None else self.groups != self.group
-        scores[wrong] = -np.inf
+        scores[self._wrong()] = -np.inf
         best = np.argsort(-scores) if limit >= len(scores) else _top(scores, limit)
         return [ChunkId(int(self.ids[row])) for row in best if scores[row] > FLOOR]
+
+    def _wrong(self) -> NDArray[np.bool_]:
+        if self.wanted is None:
+            gone: NDArray[np.bool_] = self.groups == GONE
+            return gone
+        return np.isin(self.groups, self.wanted, invert=True)
 
 
 class Matrix:
@@ -53,12 +58,15 @@ class Matrix:
         self._groups = np.zeros(ROWS_AT_FIRST, dtype=np.int32)
         self._vectors: Vectors = np.zeros((ROWS_AT_FIRST, dimension), dtype=np.float32)
 
-    def view(self, connection: ConnectionId | None) -> View:
+    def view(self, connections: Collection[ConnectionId] | None) -> View:
+        numbers = self._numbers
         return View(
             self._ids[: self.size],
             self._groups[: self.size],
             self._vectors[: self.size],
-            None if connection is None else self._numbers.get(connection, len(self._numbers)),
+            None
+            if connections is None
+            else tuple(numbers[each] for each in connections if each in numbers),
         )
 
     def append(

@@ -12,15 +12,16 @@ HIDDEN = "hidden"  # access was lost: kept, and shown to nobody
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One tenant's chunks, or those of one of its connections."""
+    """One tenant's chunks, or only those of some of its connections."""
 
     tenant: TenantId
-    connection: ConnectionId | None = None
+    connections: frozenset[ConnectionId] | None = None
 
     def searched(self) -> ColumnElement[bool]:
         """A condition on ``chunks``."""
-        one = true() if self.connection is None else chunks.c.connection_id == self.connection
-        return and_(chunks.c.tenant_id == self.tenant, one)
+        wanted = self.connections
+        some = true() if wanted is None else chunks.c.connection_id.in_(wanted)
+        return and_(chunks.c.tenant_id == self.tenant, some)
 
     def visible(self) -> ColumnElement[bool]:
         """A condition on ``chunks`` joined with their ``artifacts``."""

@@ -54,7 +54,7 @@ class Matrices:
         self._make_room(scope.tenant)
         asked = limit
         while True:
-            view = kept.matrix.view(scope.connection)
+            view = kept.matrix.view(scope.connections)
             ids = await asyncio.to_thread(view.nearest, query, limit=asked)
             shown = await self._shown(tx, scope, kept, ids, seen=seen)
             if len(shown) >= limit or len(ids) < asked:

@@ -6,6 +6,7 @@ PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vect
 """
 
 from storage.tables.access import audit, connect_sessions, consents, credentials
+from storage.tables.callers import keys, passes
 from storage.tables.making import metadata
 from storage.tables.money import budgets, usage
 from storage.tables.sources import (
@@ -42,10 +43,12 @@ __all__ = [
     "embeddings",
     "facts",
     "failures",
+    "keys",
     "ledger",
     "metadata",
     "milestones",
     "partitions",
+    "passes",
     "requests",
     "results",
     "runs",

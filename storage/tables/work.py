@@ -23,6 +23,7 @@ runs = Table(
     Column("id", Uuid, primary_key=True),
     of_tenant(),
     Column("connection_id", Uuid),
+    Column("owner", String(200)),  # its connection's, or who asked for it; None: the tenant itself
     Column("workflow", String(100), nullable=False),
     Column("title", Words, nullable=False, server_default=""),  # what it is about, for people
     Column("input", Json, nullable=False),
@@ -60,6 +61,7 @@ runs = Table(
     UniqueConstraint("tenant_id", "id"),
     within_tenant("connections", "connection_id"),
     Index("ix_runs_connection_id_id", "connection_id", "id"),
+    Index("ix_runs_owner", "tenant_id", "owner", "id"),
 )
 # What a worker looks through to find something to do.
 partial_index("ix_runs_open", runs.c.created_at, where=runs.c.finished_at.is_(None))

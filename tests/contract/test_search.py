@@ -113,7 +113,7 @@ async def search(
             tx,
             tenant or LOCAL_TENANT,
             query,
-            connection=connection.id if connection else None,
+            connections=[connection.id] if connection else None,
             limit=limit,
         )
 

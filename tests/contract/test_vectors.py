@@ -59,7 +59,7 @@ async def test_the_index_passes_by_the_chunks_of_others(
         far = await Library(other, library.embedder).add(tx, "far.md", "Bread is baked.", "Rye.")
 
     async with database.reading() as tx:
-        scope = Scope(tenant, other.id)
+        scope = Scope(tenant, frozenset({other.id}))
         found = await vectors_postgres.nearest(tx, scope, query, limit=2, exact_at_most=0)
 
     assert {candidate.artifact for candidate in found} == {far}

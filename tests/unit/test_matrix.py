@@ -35,7 +35,7 @@ def matrix() -> Matrix:
 
 
 def test_the_nearest_comes_first(matrix: Matrix) -> None:
-    assert matrix.view(HERE).nearest(around(0)[0], limit=2) == [1, 2]
+    assert matrix.view([HERE]).nearest(around(0)[0], limit=2) == [1, 2]
 
 
 def test_a_limit_beyond_the_end_gives_all(matrix: Matrix) -> None:
@@ -43,11 +43,11 @@ def test_a_limit_beyond_the_end_gives_all(matrix: Matrix) -> None:
 
 
 def test_only_the_rows_of_a_connection_are_found_for_it(matrix: Matrix) -> None:
-    assert matrix.view(THERE).nearest(around(0)[0], limit=10) == [4, 5]
+    assert matrix.view([THERE]).nearest(around(0)[0], limit=10) == [4, 5]
 
 
 def test_an_unknown_connection_has_nothing(matrix: Matrix) -> None:
-    assert matrix.view(ConnectionId(UUID(int=3))).nearest(around(0)[0], limit=10) == []
+    assert matrix.view([ConnectionId(UUID(int=3))]).nearest(around(0)[0], limit=10) == []
 
 
 def test_what_points_elsewhere_is_no_answer(matrix: Matrix) -> None:
@@ -72,7 +72,7 @@ def test_rows_can_be_added_after_others_were_dropped(matrix: Matrix) -> None:
 
     matrix.append(chunks(6), [THERE], around(0))
 
-    assert matrix.view(THERE).nearest(around(0)[0], limit=10) == [6]
+    assert matrix.view([THERE]).nearest(around(0)[0], limit=10) == [6]
 
 
 def test_growing_keeps_every_row() -> None:
@@ -83,7 +83,7 @@ def test_growing_keeps_every_row() -> None:
         block = ids[start : start + 300]
         matrix.append(chunks(*block), [HERE] * len(block), around(0, count=len(block)))
 
-    assert sorted(matrix.view(HERE).nearest(around(0)[0], limit=len(ids))) == list(ids)
+    assert sorted(matrix.view([HERE]).nearest(around(0)[0], limit=len(ids))) == list(ids)
 
 
 def test_a_view_is_of_its_moment(matrix: Matrix) -> None:

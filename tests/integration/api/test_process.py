@@ -73,12 +73,15 @@ async def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path, redis_url: st
     assert "Traceback" not in said.decode()
 
 
-async def test_an_address_others_could_reach_is_refused(tmp_path: Path, redis_url: str) -> None:
+async def test_an_address_others_could_reach_is_refused_without_a_key(
+    database_url: str, tmp_path: Path, redis_url: str
+) -> None:
     async with api(environment(tmp_path, redis_url, HEADWATER_HOST="0.0.0.0")) as process:  # noqa: S104  # refused
         _, said = await process.communicate()
 
     assert process.returncode == 2
-    assert "which other machines could reach" in said.decode()
+    assert "there is no key yet" in said.decode()
+    assert "headwater keys create" in said.decode()
     assert "Traceback" not in said.decode()
 
 

@@ -1,0 +1,81 @@
+"""The console of a server that asks for keys, in a real browser."""
+
+import os
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from storage import keys
+from storage.database import Database
+from storage.events import EventKind, EventLog
+from storage.ids import LOCAL_TENANT
+from storage.streams.memory import MemoryEventLog
+from tests.acceptance.test_console import CHROMIUM, FLAGS
+from tests.serving import Served, Story, serving
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
+    ),
+]
+
+
+@pytest.fixture
+def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    file = tmp_path / "headwater.db"
+    shutil.copyfile(migrated_sqlite, file)
+    return f"sqlite+aiosqlite:///{file}"
+
+
+@pytest.fixture
+def log() -> EventLog:
+    return MemoryEventLog()
+
+
+@pytest.fixture
+async def served(database: Database, log: EventLog) -> AsyncGenerator[Served]:
+    async with serving(database, log, asks_for_keys=True) as served:
+        yield served
+
+
+@pytest.fixture
+async def page() -> AsyncGenerator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield await browser.new_page()
+        await browser.close()
+
+
+async def test_who_has_a_key_signs_in_and_follows_a_run_live(
+    page: Page, served: Served, database: Database, log: EventLog
+) -> None:
+    story = await Story.begin(database, log)
+    async with database.transaction() as tx:
+        key, secret = await keys.make(tx, LOCAL_TENANT, name="console")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    await page.goto(f"{served.url}/#/runs/{story.run}")
+    await page.get_by_label("Key").fill("hw_not_this_one")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("No key or token")
+    await page.get_by_label("Key").fill(secret)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator(".run .pill")).to_have_text("Queued")
+    await story.start()
+    await expect(page.locator(".run .pill")).to_have_text("Running")
+    await story.milestone(EventKind.SUCCEEDED, activity=None)
+    await expect(page.locator(".run .pill")).to_have_text("Ready")
+
+    assert any("ticket=hwt_" in url for url in asked)
+    assert not any(secret in url or "hwc_" in url for url in asked)
+    assert await page.evaluate("[document.cookie, localStorage.length]") == ["", 0]
+
+    await page.reload()
+
+    await expect(page.get_by_label("Key")).to_be_visible()
+    assert key.prefix not in await page.content()
