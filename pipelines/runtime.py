@@ -13,14 +13,14 @@ from connectors.connector import Spec
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
 from pipelines import workflow
+from pipelines.bookkeeping import RunRecords
 from pipelines.context import Clock, Context, SystemClock
 from pipelines.errors import HandedOver
 from pipelines.journal import Journal
-from pipelines.ledger import MemoryLedger
 from pipelines.library import SqlLibrary
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.thinking import Thinking, Thoughts, open_thinking, recall
-from pipelines.progress import NoStages, Progress
+from pipelines.progress import Jobs, Progress
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
 from pipelines.stages import READER
@@ -220,7 +220,7 @@ def _work(
     state: State,
     thoughts: Thoughts | None,
 ) -> Work:
-    kind = Progress if run.workflow == workflow.INGEST else NoStages
+    kind = Progress if run.workflow == workflow.INGEST else Jobs
     vital = Vital()
     reporter = Reporter(
         run=run.id,
@@ -245,27 +245,27 @@ def _work(
         run=run,
         of_connection=connection,
         services=services,
-        context=_context(services, run, reporter, vital, thoughts),
+        context=_context(services, run, journal, thoughts),
         journal=journal,
         progress=reporter.progress,
         thoughts=thoughts,
     )
 
 
-def _context(
-    services: Services, run: Run, reporter: Reporter, vital: Vital, thoughts: Thoughts | None
-) -> Context:
+def _context(services: Services, run: Run, journal: Journal, thoughts: Thoughts | None) -> Context:
     return Context(
         run=run.id,
         attempt=run.attempt,
         tenant=run.tenant,
-        ledger=MemoryLedger(),
+        records=RunRecords(
+            run=run, journal=journal, tally=None if thoughts is None else thoughts.tally
+        ),
         workshop=services.workshop,
         library=SqlLibrary(services.database, run.tenant),
         model=None if thoughts is None else thoughts.model,
-        teller=reporter,
+        teller=journal.reporter,
         clock=services.clock,
-        vital=vital,
+        vital=journal.vital,
     )
 
 

@@ -9,17 +9,15 @@ from pydantic_core import to_jsonable_python
 
 from pipelines.component import component
 from pipelines.context import Context
-from pipelines.errors import StageFailed, WorkflowBroken
+from pipelines.errors import PipelineError, StageFailed, WorkflowBroken
 from pipelines.flows.attempt import Outcome, conclude
 from pipelines.guards import Boundary, Traced
 from pipelines.journal import Step
-from pipelines.llm.metered import sums
 from pipelines.runtime import Work
 from pipelines.speaker import Speaker
 from pipelines.workflow import Workflow
 from storage import crashpoints, results
-from storage.events import EventKind, RunStatus
-from storage.money import usage
+from storage.events import STATUS_AFTER, EventKind, RunStatus
 from storage.results import Result
 
 LOOK_SECONDS = 0.25
@@ -59,7 +57,11 @@ class _Execution:
             )
             raise StageFailed("workflow", unknown)
         await self._begin()
-        output = await self._unless_stopped(workflow)
+        try:
+            output = await self._unless_stopped(workflow)
+        except PipelineError:  # it goes on later, or has failed: what it paid is paid
+            await self.work.context.records.charge()
+            raise
         return await self._succeed(output)
 
     async def _begin(self) -> None:
@@ -88,20 +90,20 @@ class _Execution:
         work, speaker = self.work, self.speaker
         result = Result(text=speaker.text, items=speaker.items, output=output)
 
-        used = work.thoughts.tally.take() if work.thoughts else ()
+        await work.context.records.charge()
+        failed = sum(work.journal.counts.failed.values())
+        kind = EventKind.SUCCEEDED_WITH_FAILURES if failed else EventKind.SUCCEEDED
 
         async def write(step: Step) -> None:
             await results.keep(step.tx, work.run.tenant, work.run.id, result)
-            await usage.add(step.tx, work.run.tenant, work.run.id, used)
-            step.counts += sums(used)
             work.progress.activity = "Done"
-            step.tell(EventKind.SUCCEEDED, rate=None, eta=None, reason=None)
+            step.tell(kind, rate=None, eta=None, reason=None)
             crashpoints.reached("result.writing")
 
         await work.journal.commit(write)
         crashpoints.reached("result.committed")
-        status = RunStatus.SUCCEEDED
-        await speaker.finish(EventKind.SUCCEEDED, {"status": status, "output": output})
+        status = STATUS_AFTER[kind]
+        await speaker.finish(kind, {"status": status, "output": output})
         return Outcome(status, f"{work.run.title} came to its end")
 
 
