@@ -9,6 +9,7 @@ from api import handlers
 from api.document import describe
 from api.edge import LOOPBACK, Edge
 from api.routes import (
+    answering,
     artifacts,
     connecting,
     connections,
@@ -31,7 +32,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, profiles, runs, wishes, money, events, artifacts, search),
-    *(workflows, output),
+    *(workflows, answering, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),
 )

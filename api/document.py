@@ -32,12 +32,16 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "pause_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "resume_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "retry_failed": (Code.RUN_UNFINISHED, Code.NOTHING_FAILED),
+    "answer_run": (Code.RUN_ENDED, Code.NOT_ASKED, Code.ANSWERED_ALREADY),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
 JSON = "application/json"
 RUN_HEADERS = {"Location": "The run", "Retry-After": "When to look first, in seconds"}
 ANSWERS_A_RUN = frozenset(
-    {"start_run", "cancel_run", "pause_run", "resume_run", "retry_failed", "start_workflow"}
+    {
+        *("start_run", "cancel_run", "pause_run", "resume_run", "retry_failed"),
+        *("start_workflow", "answer_run"),
+    }
 )
 ASKS_NOBODY = frozenset({"livez", "readyz", "list_connectors"})
 PROBLEM: Document = {

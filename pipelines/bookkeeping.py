@@ -16,8 +16,8 @@ from pipelines.journal import Journal, Step
 from pipelines.ledger import Entry
 from pipelines.llm.metered import Tally, sums
 from pipelines.progress import Jobs
-from pipelines.records import Settled
-from storage import ledger, outcomes
+from pipelines.records import Answer, Settled
+from storage import ledger, outcomes, questions
 from storage.counts import Counts
 from storage.events import EventKind
 from storage.money import Used, usage
@@ -64,6 +64,12 @@ class RunRecords:
     def expect(self, component: str, number: int) -> None:
         self._jobs.begin(component, number)
         self.journal.reporter.moved()
+
+    async def answer(self, question: str) -> Answer | None:
+        asked = await self.journal.look(lambda tx: questions.get(tx, self.run.id, question))
+        if asked is None or asked.answered_at is None:
+            return None
+        return Answer(asked.answer, asked.answered_at)
 
     async def charge(self) -> None:
         """Keep what calls have cost that nothing was made of."""

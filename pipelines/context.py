@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
+
+from pipelines.errors import MustAsk, Question
 from pipelines.items import AT_ONCE, Done, Failed, Fanout, Trade
 from pipelines.library import Library, MemoryLibrary
 from pipelines.llm.gateway import Caller, Gateway
@@ -18,6 +22,7 @@ from storage.ids import Attempt, RunId, TenantId
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 R = TypeVar("R")
+A = TypeVar("A", bound=BaseModel)
 
 
 class Clock(Protocol):
@@ -147,3 +152,21 @@ class Context:
         return Fanout(
             trade=trade, items=list(items), records=self.records, at_once=at_once
         ).outcomes()
+
+    async def ask(self, name: str, answer: type[A], message: str, *, about: Any = None) -> A:
+        """What somebody answers to this, be it in days: until then the run waits without a worker.
+
+        It raises ``MustAsk``; the attempt after the answer comes here again, and gets it. ``name``
+        is the question's within the run: the same one has the same answer. ``about`` is shown with
+        it, as JSON. An answer that the schema allows and the model does not take is asked for
+        again, with the reason.
+        """
+        question = Question(name, answer.model_json_schema(), to_jsonable_python(about))
+        given = await self.records.answer(name)
+        if given is None:
+            raise MustAsk(question, message)
+        try:
+            return answer.model_validate(given.value)
+        except ValidationError as error:
+            wrong = "; ".join(each["msg"] for each in error.errors(include_input=False))
+            raise MustAsk(question, f"{message} ({wrong})", refused=given.given_at) from error

@@ -7,6 +7,7 @@ When a method that writes returns, what it wrote outlives the process.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from pipelines.errors import Explanation
@@ -25,6 +26,14 @@ class Settled:
     value: Any = None
     failure: Explanation | None = None
     new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as JSON, as its schema allows."""
+
+    value: Any
+    given_at: datetime
 
 
 class Records(Protocol):
@@ -48,6 +57,10 @@ class Records(Protocol):
         """So many items more are the component's to do."""
         ...
 
+    async def answer(self, question: str) -> Answer | None:
+        """What somebody answered to a question of this run; None while it is open."""
+        ...
+
     async def charge(self) -> None:
         """Note what calls of models have cost that nothing was made of."""
         ...
@@ -60,6 +73,7 @@ class MemoryRecords:
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     outcomes: dict[str, Settled] = field(default_factory=dict[str, Settled])
     expected: dict[str, int] = field(default_factory=dict[str, int])
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
 
     async def kept(self, keys: Collection[str]) -> Mapping[str, Any]:
         return {key: self.entries[key].value for key in keys if key in self.entries}
@@ -76,6 +90,9 @@ class MemoryRecords:
 
     def expect(self, component: str, number: int) -> None:
         self.expected[component] = self.expected.get(component, 0) + number
+
+    async def answer(self, question: str) -> Answer | None:
+        return self.answers.get(question)
 
     async def charge(self) -> None:
         """They cost nothing here."""

@@ -79,6 +79,11 @@ class Services:
     unpublished: set[RunId] = field(default_factory=set[RunId])
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The workflows that can be done here."""
+        return frozenset({workflow.INGEST, *self.workflows})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:

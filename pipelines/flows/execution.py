@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
+from connectors import egress
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.errors import PipelineError, StageFailed, WorkflowBroken
@@ -34,7 +35,9 @@ async def execute(work: Work) -> Outcome:
     )
     speaking = asyncio.create_task(speaker.speak(), name=f"speak-{work.run.id}")
     try:
-        outcome = await conclude(work, lambda: _Execution(work, speaker).go())
+        # What it fetches by ``connectors.egress`` keeps to the rules of connectors.
+        with egress.excepting(work.services.settings.egress):
+            outcome = await conclude(work, lambda: _Execution(work, speaker).go())
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
