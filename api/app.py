@@ -21,6 +21,7 @@ from api.routes import (
     health,
     money,
     output,
+    owners,
     profiles,
     runs,
     search,
@@ -32,7 +33,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, profiles, runs, wishes, money, events, artifacts, search),
-    *(workflows, answering, output),
+    *(workflows, answering, output, owners),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),
 )

@@ -26,6 +26,7 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "begin_connecting": (Code.UNKNOWN_CONNECTOR,),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "follow_output": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
+    "follow_owner": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "run_workflow": (Code.RUN_FAILED,),
     "readyz": (Code.NOT_READY,),
     "cancel_run": (Code.RUN_ENDED,),
@@ -77,6 +78,28 @@ SERVER_SENT: Document = {
         "event": {"type": "string", "examples": ["snapshot", "event", "gap", "goodbye"]},
         "id": {"type": "string", "description": "The frame's `seq`, where it has one"},
         "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
+
+OWNER_FRAMES: Document = {
+    "type": "object",
+    "required": ["frames", "cursor", "ended"],
+    "properties": {
+        "frames": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "description": "`cards`, or a StreamFrame with its `run_id`",
+                "required": ["type"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "run_id": {"type": "string", "format": "uuid"},
+                },
+            },
+        },
+        "cursor": {"type": "string", "description": "Send it as `cursor` next time"},
+        "ended": {"type": "boolean", "description": "Never: new runs may come"},
     },
 }
 
@@ -209,10 +232,13 @@ def _tell_stream(made: Document, schemas: Document) -> None:
     }
     said = {"schema": {"$ref": "#/components/schemas/OutputView"}, "example": examples.OUTPUT}
     _tell_frames(made["paths"]["/v1/runs/{run_id}/events"]["get"], now=frames)
+    schemas["OwnerFrames"] = OWNER_FRAMES
+    cards = {"schema": {"$ref": "#/components/schemas/OwnerFrames"}, "example": examples.CARDS}
+    _tell_frames(made["paths"]["/v1/events"]["get"], now=cards, ends=False)
     _tell_frames(made["paths"]["/v1/runs/{run_id}/output"]["get"], now=said)
 
 
-def _tell_frames(operation: Document, *, now: Document) -> None:
+def _tell_frames(operation: Document, *, now: Document, ends: bool = True) -> None:
     lines = {"type": "string", "description": "One StreamFrame a line"}
     operation["responses"]["200"] = {
         "description": "Frames, to the end of the run; as JSON, what there is now",
@@ -222,7 +248,9 @@ def _tell_frames(operation: Document, *, now: Document) -> None:
             JSON: now,
         },
     }
-    operation["responses"]["204"] = {"description": "The cursor is the run's end: do not return"}
+    if ends:
+        end = {"description": "The cursor is the run's end: do not return"}
+        operation["responses"]["204"] = end
 
 
 def with_workflows(made: Document, catalogue: Iterable[Published]) -> Document:

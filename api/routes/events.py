@@ -69,6 +69,15 @@ async def check(services: Services, tenant: TenantId, run: RunId) -> None:
 
 async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
     """What follows the cursor, without waiting for more."""
+    frames, place = await frames_now(hub, run, cursor)
+    body = {"frames": frames, "cursor": place.cursor, "ended": place.ended}
+    return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
+
+
+async def frames_now(
+    hub: Hub, run: RunId, cursor: Seq | None
+) -> tuple[list[dict[str, Any]], Place]:
+    """The frames that follow the cursor, and where they leave their reader."""
     place = Place(cursor)
     frames: list[dict[str, Any]] = []
     try:
@@ -84,8 +93,7 @@ async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
             kind, fields = described(missed)
             frames.insert(0, {"type": kind, **fields})
         place.take(kept.ended_at, ends=over)
-    body = {"frames": frames, "cursor": place.cursor, "ended": place.ended}
-    return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
+    return frames, place
 
 
 async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:
