@@ -6,6 +6,7 @@ long ends the stream, and what it missed it is told from the log or by a snapsho
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from api.hub import Hub
 from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet, notice
 from api.reader import Reader
 from api.resume import Place
+from api.voices import Native, Voice
 from storage.errors import DatabaseUnavailable
 from storage.ids import RunId, Seq, TenantId
 
@@ -24,20 +26,27 @@ class EventStream(Response):
     """The answer that goes on until the run ends, the client leaves, or the server stops."""
 
     def __init__(
-        self, hub: Hub, tenant: TenantId, run: RunId, *, cursor: Seq | None, form: Format
+        self,
+        hub: Hub,
+        tenant: TenantId,
+        run: RunId,
+        *,
+        cursor: Seq | None,
+        voice: Voice,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(media_type=form.value, headers=HEADERS)
+        super().__init__(media_type=voice.form.value, headers={**HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self.hub = hub
         self.tenant = tenant
         self.run = run
         self.cursor = cursor
-        self.form = form
+        self.voice = voice
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         listener = self.hub.join(self.tenant, self.run)
         watch = asyncio.create_task(notice(receive, listener.leave))
-        outlet = Outlet(send, self.form, self.hub.manner.send.total_seconds())
+        outlet = Outlet(send, self.voice.form, self.hub.manner.send.total_seconds())
         try:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
@@ -54,33 +63,34 @@ class EventStream(Response):
         manner, listener = self.hub.manner, reader.listener
         old_at = loop.time() + manner.age.total_seconds() * random.uniform(0.9, 1.1)  # noqa: S311
         await outlet.begin()
-        while not reader.place.ended:
+        while not (reader.place.ended or self.voice.over):
             if loop.time() >= old_at:
                 listener.leave(TOO_OLD)
             if listener.farewell is not None:
-                await outlet.part(listener.farewell)
+                if self.voice.native:
+                    await outlet.part(listener.farewell)
                 return
             if listener.behind:
                 await self._refresh(reader, outlet)
             elif listener.pending:
-                await outlet.write(b"".join(each.bytes_in(self.form) for each in reader.taken()))
+                await outlet.write(b"".join(map(self.voice.say, reader.taken())))
             else:
                 ping_at = outlet.wrote_at + manner.ping.total_seconds()
                 await listener.wait(until=min(ping_at, old_at))
                 if loop.time() >= ping_at:
-                    await outlet.write(PING[self.form])
+                    await outlet.write(PING[self.voice.form])
 
     async def _refresh(self, reader: Reader, outlet: Outlet) -> None:
         try:
             async for each in reader.missed():
-                await outlet.write(each.bytes_in(self.form))
+                await outlet.write(self.voice.say(each))
         except DatabaseUnavailable:
             reader.listener.leave(NOTHING_ANSWERS)
 
 
 async def ends_within(hub: Hub, tenant: TenantId, run: RunId, *, seconds: float) -> bool:
     """Whether the run is over by then: it is followed as any client follows it, unheard."""
-    stream = EventStream(hub, tenant, run, cursor=None, form=Format.NDJSON)
+    stream = EventStream(hub, tenant, run, cursor=None, voice=Native(Format.NDJSON))
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stream({}, _silence, _deaf)
