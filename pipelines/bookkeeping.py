@@ -16,7 +16,7 @@ from pipelines.journal import Journal, Step
 from pipelines.ledger import Entry
 from pipelines.llm.metered import Tally, sums
 from pipelines.progress import Jobs
-from pipelines.records import Answer, Settled
+from pipelines.records import Answer, Hands, Settled
 from storage import ledger, outcomes, questions
 from storage.counts import Counts
 from storage.events import EventKind
@@ -41,6 +41,8 @@ class RunRecords:
     tally: Tally | None = None
     """What its calls of models cost and nobody has committed."""
 
+    hands: Hands = field(default_factory=Hands)
+
     _open: Page = field(init=False, default_factory=Page)
     _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
@@ -50,6 +52,9 @@ class RunRecords:
         return await self.journal.look(lambda tx: ledger.get(tx, self.run.tenant, keys))
 
     async def keep(self, key: str, entry: Entry) -> None:
+        if key in self.hands.keys:  # the item is settled next: one commit for both
+            self._open.kept.setdefault(key, entry)
+            return
         await self._write(lambda page: page.kept.setdefault(key, entry))
 
     async def settled(self, keys: Collection[str]) -> Mapping[str, Settled]:

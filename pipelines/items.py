@@ -109,7 +109,7 @@ class Fanout(Generic[T, R]):
         left, waits = iter(keys), list[MustWait]()
         hands: set[asyncio.Task[tuple[str, R | Explanation | MustWait]]] = set()
         try:
-            while hands := hands | self._begun(left, 0 if waits else self.at_once - len(hands)):
+            while hands := hands | self._begun(left, len(hands), stop=bool(waits)):
                 done, hands = await asyncio.wait(hands, return_when=asyncio.FIRST_COMPLETED)
                 ends = [each.result() for each in done]
                 waits += [end for _, end in ends if isinstance(end, MustWait)]
@@ -122,13 +122,24 @@ class Fanout(Generic[T, R]):
             await asyncio.gather(*hands, return_exceptions=True)
         if waits:
             raise longest(waits)
+        if self.records.hands.stopping() and next(left, None) is not None:
+            raise HandedOver
 
     def _begun(
-        self, keys: Iterator[str], room: int
+        self, keys: Iterator[str], busy: int, *, stop: bool
     ) -> set[asyncio.Task[tuple[str, R | Explanation | MustWait]]]:
+        """As many more as there is room for; none where the attempt stops."""
+        room = 0 if stop or self.records.hands.stopping() else self.at_once - busy
         return {asyncio.create_task(self._one(key)) for key in islice(keys, room)}
 
     async def _one(self, key: str) -> tuple[str, R | Explanation | MustWait]:
+        self.records.hands.keys.add(key)
+        try:
+            return await self._worked_on(key)
+        finally:
+            self.records.hands.keys.discard(key)
+
+    async def _worked_on(self, key: str) -> tuple[str, R | Explanation | MustWait]:
         made = asyncio.create_task(self._made(self._item(key)))
         try:
             await asyncio.wait({made})

@@ -5,7 +5,7 @@ an item of this run, be it a result or a failure, is *settled*: no attempt of th
 When a method that writes returns, what it wrote outlives the process.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,13 +36,24 @@ class Answer:
     given_at: datetime
 
 
+@dataclass(slots=True)
+class Hands:
+    """The items that are worked on, by key, and whether the attempt stops and begins no more."""
+
+    keys: set[str] = field(default_factory=set[str])
+    stopping: Callable[[], bool] = lambda: False
+
+
 class Records(Protocol):
+    @property
+    def hands(self) -> Hands: ...
+
     async def kept(self, keys: Collection[str]) -> Mapping[str, Any]:
         """The results that any run has kept of these keys, as JSON."""
         ...
 
     async def keep(self, key: str, entry: Entry) -> None:
-        """Keep a result for all runs. The first one stays."""
+        """Keep a result for all runs. The first one stays. An item's is committed as it settles."""
         ...
 
     async def settled(self, keys: Collection[str]) -> Mapping[str, Settled]:
@@ -74,6 +85,7 @@ class MemoryRecords:
     outcomes: dict[str, Settled] = field(default_factory=dict[str, Settled])
     expected: dict[str, int] = field(default_factory=dict[str, int])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    hands: Hands = field(default_factory=Hands)
 
     async def kept(self, keys: Collection[str]) -> Mapping[str, Any]:
         return {key: self.entries[key].value for key in keys if key in self.entries}

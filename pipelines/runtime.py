@@ -21,6 +21,7 @@ from pipelines.library import SqlLibrary
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.thinking import Thinking, Thoughts, open_thinking, recall
 from pipelines.progress import Jobs, Progress
+from pipelines.records import Hands
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
 from pipelines.stages import READER
@@ -79,6 +80,10 @@ class Services:
     unpublished: set[RunId] = field(default_factory=set[RunId])
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
 
+    def stops(self, run: Run) -> bool:
+        """Whether the worker is drained, or the user wishes the run to stop."""
+        return self.draining.is_set() or (run.id, run.attempt) in self.stopping
+
     @property
     def known(self) -> frozenset[str]:
         """The workflows that can be done here."""
@@ -130,9 +135,7 @@ class Work:
 
     @property
     def stopping(self) -> bool:
-        """The worker is drained, or the user wishes the run to stop."""
-        held = self.run.id, self.run.attempt
-        return self.services.draining.is_set() or held in self.services.stopping
+        return self.services.stops(self.run)
 
     def go_on(self) -> None:
         """Call at every boundary where an attempt may end well. Raises ``HandedOver``."""
@@ -263,7 +266,10 @@ def _context(services: Services, run: Run, journal: Journal, thoughts: Thoughts 
         attempt=run.attempt,
         tenant=run.tenant,
         records=RunRecords(
-            run=run, journal=journal, tally=None if thoughts is None else thoughts.tally
+            run=run,
+            journal=journal,
+            tally=None if thoughts is None else thoughts.tally,
+            hands=Hands(stopping=lambda: services.stops(run)),
         ),
         workshop=services.workshop,
         library=SqlLibrary(services.database, run.tenant),

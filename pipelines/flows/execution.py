@@ -24,6 +24,9 @@ from storage.results import Result
 LOOK_SECONDS = 0.25
 """How often it looks whether it should stop: what it does may be broken off anywhere."""
 
+GRACE_SECONDS = 10.0
+"""How long items may take that are in hand then."""
+
 
 async def execute(work: Work) -> Outcome:
     """Do the run's workflow from its beginning, and say how it ended. Only bugs are raised."""
@@ -82,12 +85,22 @@ class _Execution:
         body = asyncio.create_task(say_all(self.work.context, workflow, self.work, self.speaker))
         try:
             while not body.done():
-                self.work.go_on()
                 await asyncio.wait({body}, timeout=LOOK_SECONDS)
+                if self.work.stopping:
+                    await self._stop(body)
         finally:
             body.cancel()
             await asyncio.wait({body})
         return body.result()
+
+    async def _stop(self, body: "asyncio.Task[Any]") -> None:
+        """Let items come to their end that are in hand: they may have cost something."""
+        hands, clock = self.work.context.records.hands, asyncio.get_running_loop().time
+        end = clock() + min(GRACE_SECONDS, self.work.services.settings.drain_seconds / 2)
+        while hands.keys and not body.done() and clock() < end:
+            await asyncio.wait({body}, timeout=LOOK_SECONDS)
+        if not body.done():
+            self.work.go_on()
 
     async def _succeed(self, output: Any) -> Outcome:
         work, speaker = self.work, self.speaker

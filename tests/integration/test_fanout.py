@@ -125,6 +125,7 @@ async def test_its_progress_is_on_the_runs_stream(house: House, mill: Mill) -> N
     async with open_work(house.services, run.id, run.attempt) as work:
         doing = asyncio.create_task(execute(work))
         await settled(house, run_id, 25)
+        await wait_until(lambda: held(mill, 4))
         await wait_until(lambda: shown(house, run_id, done=25, status="active"))
         mill.freed.set()
         await doing
@@ -152,6 +153,31 @@ async def test_an_attempt_that_dies_is_followed_by_one_that_does_what_is_left(
     assert await output(house, run_id) == {"total": 2 * (sum(range(MANY)) - BAD), "failed": [BAD]}
     counts = (await house.run(run_id)).counts
     assert (counts.found, counts.processed, counts.failed) == (MANY, MANY - 1, {"internal": 1})
+
+
+async def test_a_drained_worker_ends_what_is_in_hand_and_begins_no_more(
+    house: House, mill: Mill
+) -> None:
+    mill.holds_from = 25
+    run_id = await ask(house)
+    run = await house.claim()
+    async with open_work(house.services, run.id, run.attempt) as work:
+        doing = asyncio.create_task(execute(work))
+        await settled(house, run_id, 25)
+        await wait_until(lambda: held(mill, 4))
+
+        house.services.draining.set()
+        mill.freed.set()
+        outcome = await doing
+
+    assert outcome.status is RunStatus.QUEUED
+    assert (await house.run(run_id)).counts.found == 29
+    assert len(mill.begun) == 29
+
+    house.services.draining.clear()
+    await attempt(house)
+
+    assert set(mill.begun.values()) == {1}
 
 
 async def test_an_item_that_must_wait_waits_alone(house: House, mill: Mill) -> None:
