@@ -56,8 +56,8 @@ class Once:
     """Equal keys are worked on once; later calls get the kept result, whatever run they are in.
 
     A change that makes other results of the same input raises ``version``. What is guarded must
-    have no other effect than its result. When it returns, the result outlives the process; in a map,
-    when its item is told.
+    have no other effect than its result. When it returns, the result outlives the process; in a
+    map, when its item is told.
     """
 
     version: int = 1
