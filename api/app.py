@@ -10,6 +10,7 @@ from api.document import describe
 from api.edge import AT_ONCE, LOOPBACK, Edge
 from api.needs import Needs, declared
 from api.routes import (
+    answering,
     artifacts,
     connecting,
     connections,
@@ -22,6 +23,7 @@ from api.routes import (
     health,
     money,
     output,
+    owners,
     profiles,
     runs,
     search,
@@ -34,7 +36,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
-    *(workflows, output),
+    *(workflows, answering, output, owners),
     *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),
 )

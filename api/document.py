@@ -28,18 +28,23 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "give_token": (Code.NOT_FOUND,),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "follow_output": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
+    "follow_owner": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),
     "run_workflow": (Code.RUN_FAILED,),
     "readyz": (Code.NOT_READY,),
     "cancel_run": (Code.RUN_ENDED,),
     "pause_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "resume_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "retry_failed": (Code.RUN_UNFINISHED, Code.NOTHING_FAILED),
+    "answer_run": (Code.RUN_ENDED, Code.NOT_ASKED, Code.ANSWERED_ALREADY),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
 JSON = "application/json"
 RUN_HEADERS = {"Location": "The run", "Retry-After": "When to look first, in seconds"}
 ANSWERS_A_RUN = frozenset(
-    {"start_run", "cancel_run", "pause_run", "resume_run", "retry_failed", "start_workflow"}
+    {
+        *("start_run", "cancel_run", "pause_run", "resume_run", "retry_failed"),
+        *("start_workflow", "answer_run"),
+    }
 )
 ASKS_NOBODY = frozenset({"livez", "readyz"})
 PROBLEM: Document = {
@@ -90,6 +95,28 @@ SERVER_SENT: Document = {
         "event": {"type": "string", "examples": ["snapshot", "event", "gap", "goodbye"]},
         "id": {"type": "string", "description": "The frame's `seq`, where it has one"},
         "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
+
+OWNER_FRAMES: Document = {
+    "type": "object",
+    "required": ["frames", "cursor", "ended"],
+    "properties": {
+        "frames": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "description": "`cards`, or a StreamFrame with its `run_id`",
+                "required": ["type"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "run_id": {"type": "string", "format": "uuid"},
+                },
+            },
+        },
+        "cursor": {"type": "string", "description": "Send it as `cursor` next time"},
+        "ended": {"type": "boolean", "description": "Never: new runs may come"},
     },
 }
 
@@ -235,10 +262,13 @@ def _tell_stream(made: Document, schemas: Document) -> None:
     }
     said = {"schema": {"$ref": "#/components/schemas/OutputView"}, "example": examples.OUTPUT}
     _tell_frames(made["paths"]["/v1/runs/{run_id}/events"]["get"], now=frames)
+    schemas["OwnerFrames"] = OWNER_FRAMES
+    cards = {"schema": {"$ref": "#/components/schemas/OwnerFrames"}, "example": examples.CARDS}
+    _tell_frames(made["paths"]["/v1/events"]["get"], now=cards, ends=False)
     _tell_frames(made["paths"]["/v1/runs/{run_id}/output"]["get"], now=said)
 
 
-def _tell_frames(operation: Document, *, now: Document) -> None:
+def _tell_frames(operation: Document, *, now: Document, ends: bool = True) -> None:
     operation["parameters"].append(TICKET)
     lines = {"type": "string", "description": "One StreamFrame a line"}
     operation["responses"]["200"] = {
@@ -249,7 +279,9 @@ def _tell_frames(operation: Document, *, now: Document) -> None:
             JSON: now,
         },
     }
-    operation["responses"]["204"] = {"description": "The cursor is the run's end: do not return"}
+    if ends:
+        end = {"description": "The cursor is the run's end: do not return"}
+        operation["responses"]["204"] = end
 
 
 def without_keys(made: Document) -> Document:

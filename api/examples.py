@@ -126,6 +126,14 @@ EVENT = {
     "data": {},
     "patch": {"rate": 62.0, "searchable": 41},
 }
+CARDS = {
+    "frames": [
+        {"type": "cards", "runs": [{"run_id": RUN_ID, "connection_id": CONNECTION_ID}]},
+        {"type": "event", "run_id": RUN_ID, **EVENT},
+    ],
+    "cursor": "AZNvLwKqfBGODWstnk96IQ58",
+    "ended": False,
+}
 SSE = (
     "retry: 3000\n\n"
     'id: 57\nevent: snapshot\ndata: {"seq":57,"state":{"status":"running"},"ended":false}\n\n'
@@ -242,6 +250,7 @@ ANSWERS: Mapping[str, Any] = {
     "pause_run": {**RUN, "wish": "pause"},
     "resume_run": {**RUN, "status": "queued"},
     "retry_failed": STARTED,
+    "answer_run": {**RUN, "status": "queued"},
     "list_workflows": {"items": [WORKFLOW], "next_cursor": None},
     "get_workflow": WORKFLOW,
     "start_workflow": {**STARTED, "run": WORKFLOW_RUN},

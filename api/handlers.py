@@ -14,8 +14,10 @@ from starlette.routing import compile_path
 
 from api.problems import Code, Problem
 from storage.errors import (
+    AnsweredAlready,
     DatabaseUnavailable,
     KeyReused,
+    NotAsked,
     NotDeployed,
     NothingFailed,
     Refused,
@@ -43,6 +45,8 @@ CONFLICTS: Mapping[type[Refused], Code] = {
     RunUnfinished: Code.RUN_UNFINISHED,
     NothingFailed: Code.NOTHING_FAILED,
     NotDeployed: Code.NOT_DEPLOYED,
+    NotAsked: Code.NOT_ASKED,
+    AnsweredAlready: Code.ANSWERED_ALREADY,
 }
 
 

@@ -50,9 +50,9 @@ class Hub:
     _watched: dict[RunId, Watched] = field(init=False, default_factory=dict[RunId, Watched])
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
-    def join(self, tenant: TenantId, run: RunId) -> Listener:
+    def join(self, tenant: TenantId, run: RunId, *, bell: asyncio.Event | None = None) -> Listener:
         """Come in, behind, to a run of this tenant. Whoever joins must leave."""
-        listener = Listener(run, self.manner.pending)
+        listener = Listener(run, self.manner.pending, bell=bell)
         self._watched.setdefault(run, Watched(tenant)).listeners.add(listener)
         if self.closing is not None:
             listener.leave(self.closing)

@@ -36,6 +36,9 @@ class Listener:
     doubtful: bool = False
     farewell: str | None = None
     pending: deque[Line] = field(default_factory=deque[Line])
+    bell: asyncio.Event | None = None
+    """Rung as well, for whoever listens to several."""
+
     _waiter: asyncio.Future[None] | None = None
 
     def offer(self, line: Line) -> None:
@@ -65,6 +68,8 @@ class Listener:
         self.wake()
 
     def wake(self) -> None:
+        if self.bell is not None:
+            self.bell.set()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -38,6 +38,8 @@ class Code(StrEnum):
     RUN_STOPPING = "run_stopping"
     RUN_UNFINISHED = "run_unfinished"
     NOTHING_FAILED = "nothing_failed"
+    NOT_ASKED = "not_asked"
+    ANSWERED_ALREADY = "answered_already"
     NOT_DEPLOYED = "not_deployed"
     NO_WORKERS = "no_workers"
     SOURCE_TROUBLE = "source_trouble"
@@ -144,6 +146,8 @@ KINDS: Mapping[Code, Kind] = {
         "There is nothing to try again",
         action="Nothing to do. Start a new run to look for changes.",
     ),
+    Code.NOT_ASKED: Kind(409, "The run does not ask that", retryable=True),
+    Code.ANSWERED_ALREADY: Kind(409, "It was answered otherwise before"),
     Code.NOT_DEPLOYED: Kind(409, "No version is active", action="Activate a version first."),
     Code.NO_WORKERS: Kind(
         409,

@@ -78,6 +78,14 @@ class CountsView(View):
     cost_nanos: int = Field(default=0, description="Billionths of a US dollar")
 
 
+class QuestionView(View):
+    """What a run waits to be told: POST /v1/runs/{id}/input answers it."""
+
+    name: str
+    answer_schema: Json = Field(description="JSON Schema of the answer")
+    about: Any = Field(default=None, description="What one must see to answer it")
+
+
 class ReasonView(View):
     """Why a run waits or failed, and what can be done about it."""
 
@@ -85,6 +93,7 @@ class ReasonView(View):
     message: str = ""
     action: str | None = None
     until: datetime | None = None
+    question: QuestionView | None = Field(default=None, description="Where `code` is `input`")
 
 
 class StageView(View):

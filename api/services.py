@@ -16,6 +16,7 @@ from api.doors import Doors
 from api.hub import Hub
 from api.listening import Manner
 from api.outputs import OutputPictures
+from api.owners import Owners
 from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
 from api.quotas import Quotas
@@ -53,6 +54,7 @@ class Services:
     outputs: Hub
     """The same for the runs' output."""
 
+    owners: Owners
     cursors: Cursors
     doors: Doors
     redis_traits: Callable[[], Awaitable[Traits]] | None = None
@@ -67,6 +69,7 @@ class Services:
         """Say goodbye to all who listen."""
         self.hub.close(reason)
         self.outputs.close(reason)
+        self.owners.part()
 
 
 @asynccontextmanager
@@ -90,7 +93,8 @@ async def open_services(
     pictures = Pictures(database, log, relay)
     hub = Hub(pictures, manner or Manner())
     outputs = Hub(OutputPictures(database, OutputLog(output_log), relay), manner or Manner())
-    async with _reading(hub, outputs), _looking_up():
+    owners = Owners(database, wakeup, pictures.turn)
+    async with _reading(hub, outputs, owners=owners), _looking_up():
         yield Services(
             database=database,
             log=log,
@@ -100,6 +104,7 @@ async def open_services(
             pictures=pictures,
             hub=hub,
             outputs=outputs,
+            owners=owners,
             cursors=cursors,
             doors=doors,
             redis_traits=redis_traits,
@@ -110,14 +115,17 @@ async def open_services(
 
 
 @asynccontextmanager
-async def _reading(*hubs: Hub) -> AsyncGenerator[None]:
+async def _reading(*hubs: Hub, owners: Owners) -> AsyncGenerator[None]:
     """Each of them reads its streams as long as this lasts."""
     readers = [asyncio.create_task(each.run(), name="hub") for each in hubs]
+    readers.append(asyncio.create_task(owners.run(), name="owners"))
     try:
         yield
     finally:
-        for each, reader in zip(hubs, readers, strict=True):
+        for each in hubs:
             each.close("shutdown")
+        owners.part()
+        for reader in readers:
             reader.cancel()
         await asyncio.wait(readers)
         for each in hubs:

@@ -1,13 +1,14 @@
 """What workflows look like from outside, and whether an input is one they take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from pydantic import Field, RootModel
 
 from api.problems import Code, Problem
-from api.schemas import Config, Json, View
+from api.schemas import Config, Json, Request, View
+from storage.questions import Question
 from storage.workflows import Published
 
 CONNECTION = "connection_id"
@@ -40,6 +41,13 @@ class OutputView(View):
     )
 
 
+class AnswerRequest(Request):
+    """The answer to a question that a run waits with."""
+
+    question: str = Field(min_length=1, max_length=100, description="Its `name`")
+    answer: Config = Field(description="As the question's `answer_schema` describes it")
+
+
 class Input(RootModel[Config]):
     """As the workflow's `input_schema` describes it."""
 
@@ -50,7 +58,7 @@ def view(published: Published) -> WorkflowView:
 
 def check(published: Published, given: Json) -> None:
     """Raise a problem that names, field by field, what the workflow does not take."""
-    errors = list(_errors(published, given))
+    errors = list(_errors(published.input_schema, given))
     if errors:
         raise Problem(
             Code.INVALID_REQUEST,
@@ -60,9 +68,21 @@ def check(published: Published, given: Json) -> None:
         )
 
 
-def _errors(published: Published, given: Json) -> Sequence[dict[str, str]]:
+def check_answer(question: Question, given: Any) -> None:
+    """Raise a problem that names, field by field, what is no answer to this."""
+    errors = list(_errors(question.schema, given))
+    if errors:
+        raise Problem(
+            Code.INVALID_REQUEST,
+            f"That is no answer to {question.name!r}.",
+            action="Change what is named; the run's `reason.question` says what it takes.",
+            more={"errors": errors[:MOST_ERRORS]},
+        )
+
+
+def _errors(schema: Mapping[str, Any], given: Any) -> Sequence[dict[str, str]]:
     found = Draft202012Validator(
-        published.input_schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+        schema, format_checker=Draft202012Validator.FORMAT_CHECKER
     ).iter_errors(given)
     return [
         {

@@ -10,7 +10,16 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_type_hints
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
@@ -34,6 +43,13 @@ class Call(Generic[R]):
 
 class Guard(Protocol):
     async def __call__(self, call: Call[R], proceed: Callable[[Call[R]], Awaitable[R]]) -> R: ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A guard that keeps results for all runs: it can say where."""
+
+    def address(self, component: str, key: str) -> str: ...
 
 
 class Component(Generic[P, R]):
@@ -70,6 +86,21 @@ class Component(Generic[P, R]):
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """What a call with these arguments is about."""
         return self._key(*args, **kwargs)
+
+    def address(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Where the result of these arguments is kept for all runs; None if it is not."""
+        keeper = next((guard for guard in self.guards if isinstance(guard, Keeps)), None)
+        if keeper is None:
+            return None
+        return keeper.address(self.name, self.key(*args, **kwargs))
+
+    def dump(self, result: R) -> Any:
+        """A result as JSON."""
+        return self.returns.dump_python(result, mode="json")
+
+    def load(self, value: Any) -> R:
+        """What ``dump`` made JSON of. Raises pydantic's ``ValidationError``."""
+        return self.returns.validate_python(value)
 
 
 def component(

@@ -100,6 +100,8 @@ class Dispatcher:
                 return
             if (placed.run, placed.attempt) in self._running:
                 continue
+            if placed.workflow not in self.services.known:
+                continue  # another worker of the pool does
             if await self.orchestrator.reserve(placed):
                 self._start(placed)
 
@@ -132,6 +134,7 @@ class Dispatcher:
                 lease=settings.lease,
                 limit=free,
                 version=settings.version,
+                workflows=self.services.known,
                 take_over=self._heart.steady,
                 from_itself=False,
             )

@@ -8,11 +8,13 @@ PipelineError
 ├── WorkshopClosed  the process is stopping: the attempt ends here, another one goes on
 ├── HandedOver      the worker is being drained: end the attempt at this boundary
 └── MustWait        let the worker go, and go on from the last checkpoint when the wait is over
+    └── MustAsk     until somebody has answered
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from connectors.artifact import FailureClass
 from connectors.errors import (
@@ -76,6 +78,44 @@ class MustWait(PipelineError):
         self.reason = reason
         self.action = action
         self.until = until
+
+    def told(self) -> dict[str, Any]:
+        """What those who watch the run see of it, as its ``reason``."""
+        return {
+            "code": self.reason,
+            "message": str(self),
+            "action": self.action,
+            "until": self.until and self.until.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``name`` tells it from the run's other ones; ``schema`` is the JSON Schema of the answer.
+
+    ``about`` is what somebody must see to answer it, as JSON.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    about: Any = None
+
+
+class MustAsk(MustWait):
+    """Somebody has to answer. ``refused``: when they gave an answer that cannot be taken."""
+
+    def __init__(
+        self, question: Question, message: str, *, refused: datetime | None = None
+    ) -> None:
+        action = f"Answer {question.name!r} at POST /v1/runs/{{id}}/input."
+        super().__init__(WaitingReason.INPUT, message, action=action, until=None)
+        self.question = question
+        self.refused = refused
+
+    def told(self) -> dict[str, Any]:
+        asked = self.question
+        question = {"name": asked.name, "answer_schema": dict(asked.schema)}
+        return {**MustWait.told(self), "question": {**question, "about": asked.about}}
 
 
 def longest(waits: Sequence[MustWait]) -> MustWait:

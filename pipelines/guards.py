@@ -56,19 +56,20 @@ class Once:
     """Equal keys are worked on once; later calls get the kept result, whatever run they are in.
 
     A change that makes other results of the same input raises ``version``. What is guarded must
-    have no other effect than its result.
+    have no other effect than its result. When it returns, the result outlives the process; in a
+    map, when its item is told.
     """
 
     version: int = 1
 
     async def __call__(self, call: Call[R], proceed: Callable[[Call[R]], Awaitable[R]]) -> R:
         key = self.address(call.component, call.key())
-        kept = call.context.ledger.get(key)
-        if kept is not None:
-            return call.returns.validate_python(kept.value)
+        kept = await call.context.records.kept([key])
+        if key in kept:
+            return call.returns.validate_python(kept[key])
         result = await proceed(call)
         value = call.returns.dump_python(result, mode="json")
-        call.context.ledger.put(key, Entry(call.component, value))
+        await call.context.records.keep(key, Entry(call.component, value))
         return result
 
     def address(self, component: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""What is already done, as one batch of work sees it.
+"""What is already done, as one batch of an ingestion sees it; components have ``records``.
 
 A batch looks all its keys up with one query, works, and keeps what is new in memory; ``pending``
 is then written in the transaction that commits the batch's output. So a result is in the ledger if

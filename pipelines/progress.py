@@ -5,7 +5,7 @@ of the database, and what an attempt shows never falls behind what the one befor
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -177,13 +177,62 @@ class Progress:
         return {"low_seconds": int(left / fast), "high_seconds": int(left / slow) + 1}
 
 
-class NoStages(Progress):
-    """Of a workflow that says by itself how far it is."""
+@dataclass(slots=True)
+class Job:
+    """Items that a component works on. ``shown``: how many were settled for those who watched."""
+
+    total: int = 0
+    shown: int = 0
+    settled: set[str] = field(default_factory=set[str])
+
+    @property
+    def done(self) -> int:
+        # Failures of an attempt that died are looked up only when its items come: never fall.
+        return max(len(self.settled), self.shown)
+
+
+@dataclass(slots=True)
+class Jobs(Progress):
+    """Of a workflow: a stage for each component that it maps over items."""
+
+    jobs: dict[str, Job] = field(default_factory=dict[str, Job])
+    expected: dict[str, int] = field(default_factory=dict[str, int])
+    """Items by component, as this attempt knows them so far."""
+
+    @classmethod
+    def resumed(cls, state: Mapping[str, Any], counts: Counts) -> "Jobs":
+        progress = cls(counts)
+        progress.failures = list(state.get("failures", ()))
+        for stage in state.get("stages", ()):
+            progress.jobs[stage["key"]] = Job(stage["total"] or 0, stage["done"])
+        return progress
+
+    def begin(self, component: str, number: int) -> None:
+        job = self.jobs.setdefault(component, Job())
+        self.expected[component] = self.expected.get(component, 0) + number
+        job.total = max(job.total, self.expected[component])
+
+    def settle(self, component: str, keys: Collection[str]) -> None:
+        """Settling them again changes nothing."""
+        self.jobs.setdefault(component, Job()).settled |= set(keys)
 
     def stages(
         self,
-        counts: Counts,  # noqa: ARG002  # there are none
+        counts: Counts,  # noqa: ARG002  # of all of them together
         *,
-        tidied: int = 0,  # noqa: ARG002  # see above
+        tidied: int = 0,  # noqa: ARG002  # there are no partitions
     ) -> list[Mapping[str, Any]]:
-        return []
+        return [
+            {
+                "key": name,
+                "title": name.replace("_", " ").capitalize(),
+                "status": StageStatus.DONE if job.done >= job.total else StageStatus.ACTIVE,
+                "done": min(job.done, job.total),
+                "total": job.total,
+                "final": True,
+            }
+            for name, job in self.jobs.items()
+        ]
+
+    def _found(self, counts: Counts) -> tuple[int | None, bool]:  # noqa: ARG002  # see above
+        return (sum(job.total for job in self.jobs.values()), True) if self.jobs else (None, False)

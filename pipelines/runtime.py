@@ -13,14 +13,15 @@ from connectors.connector import Spec
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
 from pipelines import workflow
+from pipelines.bookkeeping import RunRecords
 from pipelines.context import Clock, Context, SystemClock
 from pipelines.errors import HandedOver
 from pipelines.journal import Journal
-from pipelines.ledger import MemoryLedger
 from pipelines.library import SqlLibrary
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.thinking import Thinking, Thoughts, open_thinking, recall
-from pipelines.progress import NoStages, Progress
+from pipelines.progress import Jobs, Progress
+from pipelines.records import Hands
 from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
 from pipelines.stages import READER
@@ -83,6 +84,15 @@ class Services:
     unpublished: set[RunId] = field(default_factory=set[RunId])
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
 
+    def stops(self, run: Run) -> bool:
+        """Whether the worker is drained, or the user wishes the run to stop."""
+        return self.draining.is_set() or (run.id, run.attempt) in self.stopping
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The workflows that can be done here."""
+        return frozenset({workflow.INGEST, *self.workflows})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -129,9 +139,7 @@ class Work:
 
     @property
     def stopping(self) -> bool:
-        """The worker is drained, or the user wishes the run to stop."""
-        held = self.run.id, self.run.attempt
-        return self.services.draining.is_set() or held in self.services.stopping
+        return self.services.stops(self.run)
 
     def go_on(self) -> None:
         """Call at every boundary where an attempt may end well. Raises ``HandedOver``."""
@@ -225,7 +233,7 @@ def _work(
     state: State,
     thoughts: Thoughts | None,
 ) -> Work:
-    kind = Progress if run.workflow == workflow.INGEST else NoStages
+    kind = Progress if run.workflow == workflow.INGEST else Jobs
     vital = Vital()
     reporter = Reporter(
         run=run.id,
@@ -250,27 +258,30 @@ def _work(
         run=run,
         of_connection=connection,
         services=services,
-        context=_context(services, run, reporter, vital, thoughts),
+        context=_context(services, run, journal, thoughts),
         journal=journal,
         progress=reporter.progress,
         thoughts=thoughts,
     )
 
 
-def _context(
-    services: Services, run: Run, reporter: Reporter, vital: Vital, thoughts: Thoughts | None
-) -> Context:
+def _context(services: Services, run: Run, journal: Journal, thoughts: Thoughts | None) -> Context:
     return Context(
         run=run.id,
         attempt=run.attempt,
         tenant=run.tenant,
-        ledger=MemoryLedger(),
+        records=RunRecords(
+            run=run,
+            journal=journal,
+            tally=None if thoughts is None else thoughts.tally,
+            hands=Hands(stopping=lambda: services.stops(run)),
+        ),
         workshop=services.workshop,
         library=SqlLibrary(services.database, run.tenant),
         model=None if thoughts is None else thoughts.model,
-        teller=reporter,
+        teller=journal.reporter,
         clock=services.clock,
-        vital=vital,
+        vital=journal.vital,
     )
 
 

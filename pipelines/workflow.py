@@ -8,7 +8,7 @@
 
 A plain async function that returns the output does as well. What it does must bear being done
 again: an attempt that dies is followed by another one, from the beginning but for what components
-guarded by ``Once`` have kept.
+guarded by ``Once`` have kept, and for the items that ``context.map`` has settled.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping

@@ -15,6 +15,8 @@ StorageError
 │   ├── RunUnfinished      this needs a run that is over
 │   ├── NothingFailed      there is nothing to try again
 │   ├── NotDeployed        this needs an active version
+│   ├── NotAsked           the run does not want to know that
+│   ├── AnsweredAlready    the run was told something else before
 │   ├── KeyReused          the idempotency key came with another request
 │   ├── MilestoneAhead     earlier milestones are missing in the stream: relay them first
 │   └── StreamLost         the stream is gone: seed it first
@@ -130,6 +132,14 @@ class NothingFailed(Refused):
 
 class NotDeployed(Refused):
     action = "Activate a version first: `headwater deploy activate VERSION`."
+
+
+class NotAsked(Refused):
+    action = "Look at the run: while it waits for input, its reason names the question."
+
+
+class AnsweredAlready(Refused):
+    action = "Nothing to do: the run goes on with the first answer."
 
 
 class KeyReused(Refused):

@@ -25,6 +25,7 @@ _WHOLE = (
     "acceptance/test_cli_up.py",
     "acceptance/test_con",
     "acceptance/test_ingest.py",
+    "integration/test_links.py",
     "integration/test_worker.py",
     "integration/test_workflows.py",
 )

@@ -176,8 +176,10 @@ class Story:
 
     async def start(self) -> None:
         async with self.database.transaction() as tx:
-            for run in await runs.claim(tx, worker="w", lease=timedelta(minutes=1), limit=10):
-                self.attempt = run.attempt
+            await runs.claim(tx, worker="w", lease=timedelta(minutes=1), limit=10)
+            run = await runs.find(tx, self.run)
+        assert run is not None
+        self.attempt = run.attempt
         await self.milestone(EventKind.STARTED, activity="Looking")
 
     async def milestone(self, kind: EventKind, *, told: bool = True, **patch: Any) -> None:

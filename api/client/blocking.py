@@ -138,6 +138,10 @@ class Client:
     def resume(self, run_id: UUID | str) -> RunView:
         return self._do(calls.ask(run_id, "resume"))
 
+    def answer(self, run_id: UUID | str, question: str, given: Mapping[str, Any]) -> RunView:
+        """Answer what the run waits for: its ``reason.question`` names it and says how."""
+        return self._do(calls.answer(run_id, question, given))
+
     def retry_failed(self, run_id: UUID | str) -> Started:
         """A new run of what is failed in the connection of this one."""
         return self._do(calls.retry_failed(run_id))

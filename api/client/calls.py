@@ -98,6 +98,12 @@ def ask(run_id: UUID | str, what: str) -> Call[RunView]:
     return Call("POST", f"/v1/runs/{run_id}/{what}", _reader(RunView), headers=_once())
 
 
+def answer(run_id: UUID | str, question: str, given: Mapping[str, Any]) -> Call[RunView]:
+    body = {"question": question, "answer": dict(given)}
+    path = f"/v1/runs/{run_id}/input"
+    return Call("POST", path, _reader(RunView), body=body, headers=_once())
+
+
 def retry_failed(run_id: UUID | str) -> Call[Started]:
     path = f"/v1/runs/{run_id}/retry-failed"
     return Call("POST", path, _reader(Started), headers=_once())

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from api.accept import best
+from api.adapters import HEADERS, Channel, Protocol
 from api.encoding import Format, described
 from api.hub import Hub
 from api.needs import needs
@@ -15,6 +16,7 @@ from api.resume import Place, catch_up
 from api.routes.runs import found
 from api.services import Handed, Services, Tenant
 from api.stream import EventStream
+from api.voices import Adapted, Native
 from storage.errors import StreamUnavailable
 from storage.ids import RunId, Seq, TenantId
 from storage.keys import Scope
@@ -23,6 +25,11 @@ router = APIRouter(prefix="/v1", tags=["runs"])
 JSON = "application/json"
 OFFERED = (Format.SSE.value, Format.NDJSON.value, JSON)
 HIGHEST = 2**63 - 1
+
+Foreign = Annotated[
+    Protocol | None,
+    Query(alias="format", description="In another protocol, as server-sent events, from the state"),
+]
 
 
 @router.get(
@@ -44,11 +51,16 @@ async def events(
     cursor: Annotated[
         str | None, Query(description="The same, where headers cannot be set")
     ] = None,
+    protocol: Foreign = None,
 ) -> Response:
     """A snapshot, then what follows; with a cursor, what follows it, or a gap and a snapshot.
 
     At the run's end the answer is 204. `docs/events.md` tells the frames.
     """
+    if protocol is not None:
+        await check(services, tenant, RunId(run_id))
+        voice = Adapted(protocol, Channel.EVENTS, RunId(run_id))
+        return adapted(services.hub, tenant, voice, accept)
     media = best(accept, OFFERED)
     if media is None:
         raise Problem(Code.NOT_ACCEPTABLE, "Events come as one of three types.")
@@ -59,7 +71,15 @@ async def events(
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
     if media == JSON:
         return await _now(services.hub, run, place)
-    return EventStream(services.hub, tenant, run, cursor=place, form=Format(media))
+    return EventStream(services.hub, tenant, run, cursor=place, voice=Native(Format(media)))
+
+
+def adapted(hub: Hub, tenant: TenantId, voice: Adapted, accept: str | None) -> Response:
+    """Every such stream begins with the whole state: their clients have no place to go on from."""
+    if best(accept, [Format.SSE.value]) is None:
+        raise Problem(Code.NOT_ACCEPTABLE, "That protocol comes as server-sent events alone.")
+    headers = HEADERS[voice.protocol]
+    return EventStream(hub, tenant, voice.run, cursor=None, voice=voice, headers=headers)
 
 
 async def check(services: Services, tenant: TenantId, run: RunId) -> None:
@@ -72,6 +92,15 @@ async def check(services: Services, tenant: TenantId, run: RunId) -> None:
 
 async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
     """What follows the cursor, without waiting for more."""
+    frames, place = await frames_now(hub, run, cursor)
+    body = {"frames": frames, "cursor": place.cursor, "ended": place.ended}
+    return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
+
+
+async def frames_now(
+    hub: Hub, run: RunId, cursor: Seq | None
+) -> tuple[list[dict[str, Any]], Place]:
+    """The frames that follow the cursor, and where they leave their reader."""
     place = Place(cursor)
     frames: list[dict[str, Any]] = []
     try:
@@ -87,8 +116,7 @@ async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
             kind, fields = described(missed)
             frames.insert(0, {"type": kind, **fields})
         place.take(kept.ended_at, ends=over)
-    body = {"frames": frames, "cursor": place.cursor, "ended": place.ended}
-    return JSONResponse(body, headers={"Cache-Control": "private, no-store", "Vary": "Accept"})
+    return frames, place
 
 
 async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:

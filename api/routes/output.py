@@ -7,12 +7,14 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from api.accept import best
+from api.adapters import Channel
 from api.encoding import Format
 from api.needs import needs
 from api.problems import Code, Problem
-from api.routes.events import JSON, OFFERED, check, is_end, place_of
+from api.routes.events import JSON, OFFERED, Foreign, adapted, check, is_end, place_of
 from api.services import Handed, Tenant
 from api.stream import EventStream
+from api.voices import Adapted, Native
 from storage.errors import StreamUnavailable
 from storage.events import State
 from storage.ids import RunId, Seq
@@ -40,12 +42,17 @@ async def output(
     cursor: Annotated[
         str | None, Query(description="The same, where headers cannot be set")
     ] = None,
+    protocol: Foreign = None,
 ) -> Response:
     """The same rules as for a run's events. As JSON: all that was said so far, and the result.
 
     `docs/events.md` tells the frames. What an attempt said is taken back by
     `attempt.superseded` if the attempt dies.
     """
+    if protocol is not None:
+        await check(services, tenant, RunId(run_id))
+        voice = Adapted(protocol, Channel.OUTPUT, RunId(run_id))
+        return adapted(services.outputs, tenant, voice, accept)
     media = best(accept, (JSON, *OFFERED))
     if media is None:
         raise Problem(Code.NOT_ACCEPTABLE, "Output comes as one of three types.")
@@ -58,7 +65,7 @@ async def output(
     place = place_of(last_event_id or cursor)
     if place is not None and await is_end(hub, run, place):
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
-    return EventStream(hub, tenant, run, cursor=place, form=Format(media))
+    return EventStream(hub, tenant, run, cursor=place, voice=Native(Format(media)))
 
 
 async def _now(services: Handed, run: RunId) -> tuple[State, Seq | None]:

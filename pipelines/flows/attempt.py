@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 
 from connectors.errors import ConnectorError
-from pipelines.errors import HandedOver, MustWait, PipelineError, StageFailed
+from pipelines.errors import HandedOver, MustAsk, MustWait, PipelineError, StageFailed
+from pipelines.flows.asking import ask
 from pipelines.flows.crawl import finish_crawl
 from pipelines.flows.ingestion import Ingestion, finish_stage, start_stage
 from pipelines.flows.isolation import is_suspect, isolate, put_down, take_in_hand
@@ -209,13 +210,10 @@ async def _let_wait(work: Work, wait: MustWait) -> Outcome:
         until = wait.until
         if wait.reason is WaitingReason.REAUTHORIZATION:
             until = await look_again(step.tx, work) or until
+        if isinstance(wait, MustAsk):
+            until = await ask(step.tx, work, wait)
         await runs.park(step.tx, work.run.id, work.run.attempt, until=until)
-        reason = {
-            "code": wait.reason,
-            "message": str(wait),
-            "action": wait.action,
-            "until": wait.until and wait.until.isoformat(),
-        }
+        reason = wait.told()
         step.tell(EventKind.WAITING, reason=reason, rate=None, eta=None, activity=str(wait))
         step.last = True
         crashpoints.reached("wait.writing")

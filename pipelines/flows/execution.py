@@ -7,23 +7,25 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
+from connectors import egress
 from pipelines.component import component
 from pipelines.context import Context
-from pipelines.errors import StageFailed, WorkflowBroken
+from pipelines.errors import PipelineError, StageFailed, WorkflowBroken
 from pipelines.flows.attempt import Outcome, conclude
 from pipelines.guards import Boundary, Traced
 from pipelines.journal import Step
-from pipelines.llm.metered import sums
 from pipelines.runtime import Work
 from pipelines.speaker import Speaker
 from pipelines.workflow import Workflow
 from storage import crashpoints, results
-from storage.events import EventKind, RunStatus
-from storage.money import usage
+from storage.events import STATUS_AFTER, EventKind, RunStatus
 from storage.results import Result
 
 LOOK_SECONDS = 0.25
 """How often it looks whether it should stop: what it does may be broken off anywhere."""
+
+GRACE_SECONDS = 10.0
+"""How long items may take that are in hand then."""
 
 
 async def execute(work: Work) -> Outcome:
@@ -36,7 +38,9 @@ async def execute(work: Work) -> Outcome:
     )
     speaking = asyncio.create_task(speaker.speak(), name=f"speak-{work.run.id}")
     try:
-        outcome = await conclude(work, lambda: _Execution(work, speaker).go())
+        # What it fetches by ``connectors.egress`` keeps to the rules of connectors.
+        with egress.excepting(work.services.settings.egress):
+            outcome = await conclude(work, lambda: _Execution(work, speaker).go())
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
@@ -59,7 +63,11 @@ class _Execution:
             )
             raise StageFailed("workflow", unknown)
         await self._begin()
-        output = await self._unless_stopped(workflow)
+        try:
+            output = await self._unless_stopped(workflow)
+        except PipelineError:  # it goes on later, or has failed: what it paid is paid
+            await self.work.context.records.charge()
+            raise
         return await self._succeed(output)
 
     async def _begin(self) -> None:
@@ -77,31 +85,41 @@ class _Execution:
         body = asyncio.create_task(say_all(self.work.context, workflow, self.work, self.speaker))
         try:
             while not body.done():
-                self.work.go_on()
                 await asyncio.wait({body}, timeout=LOOK_SECONDS)
+                if self.work.stopping:
+                    await self._stop(body)
         finally:
             body.cancel()
             await asyncio.wait({body})
         return body.result()
 
+    async def _stop(self, body: "asyncio.Task[Any]") -> None:
+        """Let items come to their end that are in hand: they may have cost something."""
+        hands, clock = self.work.context.records.hands, asyncio.get_running_loop().time
+        end = clock() + min(GRACE_SECONDS, self.work.services.settings.drain_seconds / 2)
+        while hands.keys and not body.done() and clock() < end:
+            await asyncio.wait({body}, timeout=LOOK_SECONDS)
+        if not body.done():
+            self.work.go_on()
+
     async def _succeed(self, output: Any) -> Outcome:
         work, speaker = self.work, self.speaker
         result = Result(text=speaker.text, items=speaker.items, output=output)
 
-        used = work.thoughts.tally.take() if work.thoughts else ()
+        await work.context.records.charge()
+        failed = sum(work.journal.counts.failed.values())
+        kind = EventKind.SUCCEEDED_WITH_FAILURES if failed else EventKind.SUCCEEDED
 
         async def write(step: Step) -> None:
             await results.keep(step.tx, work.run.tenant, work.run.id, result)
-            await usage.add(step.tx, work.run.tenant, work.run.id, used)
-            step.counts += sums(used)
             work.progress.activity = "Done"
-            step.tell(EventKind.SUCCEEDED, rate=None, eta=None, reason=None)
+            step.tell(kind, rate=None, eta=None, reason=None)
             crashpoints.reached("result.writing")
 
         await work.journal.commit(write)
         crashpoints.reached("result.committed")
-        status = RunStatus.SUCCEEDED
-        await speaker.finish(EventKind.SUCCEEDED, {"status": status, "output": output})
+        status = STATUS_AFTER[kind]
+        await speaker.finish(kind, {"status": status, "output": output})
         return Outcome(status, f"{work.run.title} came to its end")
 
 

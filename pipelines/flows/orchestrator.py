@@ -40,6 +40,9 @@ SHELLS: Mapping[str, Flow[[UUID, int], Any]] = {
 }
 """The flows there are: one for ingestions, one for all other workflows."""
 
+OF_WORKFLOW = "workflow:"
+"""The tag that says which one it is, so that a worker leaves alone what it does not know."""
+
 log = structlog.get_logger()
 
 
@@ -50,6 +53,7 @@ class Placed:
     flow_run: FlowRun
     run: RunId
     attempt: Attempt
+    workflow: str
 
 
 @asynccontextmanager
@@ -101,6 +105,7 @@ class Orchestrator:
             parameters={"run_id": str(run), "attempt": attempt},
             name=name,
             idempotency_key=f"{run}:{attempt}",
+            tags=[f"{OF_WORKFLOW}{workflow}"],
         )
 
     async def waiting(self) -> Sequence[Placed]:
@@ -152,7 +157,14 @@ def _placed(flow_run: FlowRun) -> Placed | None:
     """None for a flow run that somebody started by hand with other parameters."""
     given = flow_run.parameters
     try:
-        return Placed(flow_run, RunId(UUID(given["run_id"])), Attempt(int(given["attempt"])))
+        run, attempt = RunId(UUID(given["run_id"])), Attempt(int(given["attempt"]))
+        return Placed(flow_run, run, attempt, _workflow(flow_run))
     except (KeyError, TypeError, ValueError):
         log.warning("orchestrator.stranger", flow_run=str(flow_run.id))
         return None
+
+
+def _workflow(flow_run: FlowRun) -> str:
+    """An ingestion where no tag says: so it was placed by a release that had none."""
+    tags = (tag.removeprefix(OF_WORKFLOW) for tag in flow_run.tags if tag.startswith(OF_WORKFLOW))
+    return next(tags, INGEST)

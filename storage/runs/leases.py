@@ -46,6 +46,7 @@ async def claim(
     lease: timedelta,
     limit: int,
     version: str | None = None,
+    workflows: Collection[str] | None = None,
     take_over: bool = True,
     from_itself: bool = True,
 ) -> list[Run]:
@@ -55,7 +56,8 @@ async def claim(
 
     ``take_over`` is for workers that could themselves renew a lease lately: after an outage of the
     database everybody is late, and nobody is dead. A worker that is late and alive takes nothing
-    ``from_itself``: its next beat holds it. Without a ``version``, any run may be taken.
+    ``from_itself``: its next beat holds it. Without a ``version``, any run may be taken; with
+    ``workflows``, only runs of these: what this worker does not know waits for one that does.
     """
     moment = await shared_now(tx)
     routed = await takes(tx, version)
@@ -63,7 +65,9 @@ async def claim(
     others = true() if from_itself else runs.c.worker != worker
     late = and_(runs.c.lease_until < moment, others) if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
-    free = and_(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), ~TO_STOP, routed)
+    known = true() if workflows is None else runs.c.workflow.in_(workflows)
+    may = and_(~TO_STOP, routed, known)
+    free = and_(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), may)
     query = select(runs).where(free).order_by(runs.c.created_at).limit(limit)
     rows = (await tx.execute(query.with_for_update(skip_locked=True))).all()
     taken = {

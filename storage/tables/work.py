@@ -124,6 +124,31 @@ results = Table(  # what a run of a workflow came to; not in its row, since it m
     within_tenant("runs", "run_id"),
 )
 
+outcomes = Table(  # what became of the items of a run, so that its next attempt does none again
+    "outcomes",
+    metadata,
+    of_tenant(),
+    Column("run_id", Uuid, primary_key=True),
+    Column("key", String(64), primary_key=True),  # the ledger's, where the component keeps there
+    Column("component", String(100), nullable=False),
+    Column("value", JsonOrNone, nullable=False),  # None also if the result is in the ledger
+    Column("failure", Json),  # {failure, detail, action} of an item that failed
+    within_tenant("runs", "run_id"),
+)
+
+questions = Table(  # what a run asked of somebody, and what they answered
+    "questions",
+    metadata,
+    of_tenant(),
+    Column("run_id", Uuid, primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("schema", Json, nullable=False),  # JSON Schema of the answer
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("answer", Json),
+    Column("answered_at", UtcDateTime),
+    within_tenant("runs", "run_id"),
+)
+
 ledger = Table(
     "ledger",
     metadata,

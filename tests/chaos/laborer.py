@@ -91,7 +91,7 @@ class Shell(Orchestrator):
 
     async def place(self, run: RunId, attempt: Attempt, *, workflow: str, name: str) -> None:
         flow_run = FlowRun(flow_id=uuid4(), name=f"{workflow}: {name}")
-        self.placed.setdefault((run, attempt), Placed(flow_run, run, attempt))
+        self.placed.setdefault((run, attempt), Placed(flow_run, run, attempt, workflow))
 
     async def waiting(self) -> Sequence[Placed]:
         return list(self.placed.values())

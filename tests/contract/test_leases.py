@@ -382,3 +382,16 @@ async def test_a_beat_waits_for_no_commit(database: Database, run: Run) -> None:
             held = await asyncio.wait_for(beaten(database, run, "a"), 5)
 
     assert held == [Held(run.id, FIRST, None)]
+
+
+async def test_a_worker_takes_only_runs_of_workflows_that_it_knows(
+    database: Database, connection: Connection
+) -> None:
+    async with database.transaction() as tx:
+        await runs.ask(tx, connection.tenant, workflow="sing", title="", input={})
+        take = partial(runs.claim, tx, lease=MINUTE, limit=10)
+        by_dancers = await take(worker="one", workflows={"ingest", "dance"})
+        by_singers = await take(worker="two", workflows={"ingest", "sing"})
+
+    assert by_dancers == []
+    assert [run.workflow for run in by_singers] == ["sing"]

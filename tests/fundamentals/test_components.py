@@ -15,7 +15,7 @@ from pipelines.component import component
 from pipelines.context import Context, Retrying, StoppedClock
 from pipelines.errors import MustWait, StageFailed
 from pipelines.guards import Boundary, Once, Retry, Timeout, Traced
-from pipelines.ledger import MemoryLedger
+from pipelines.records import MemoryRecords
 from pipelines.workshop import Workshop
 from storage.errors import AttemptFenced
 from storage.events import WaitingReason
@@ -49,7 +49,7 @@ def context(clock: StoppedClock, listener: Listener) -> Context:
         run=RunId(uuid4()),
         attempt=Attempt(1),
         tenant=LOCAL_TENANT,
-        ledger=MemoryLedger(),
+        records=MemoryRecords(),
         workshop=cast(Workshop, None),  # these here need no other process
         teller=listener,
         clock=clock,
