@@ -17,6 +17,7 @@ from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.heartbeat import Heart
 from pipelines.monitor import Monitor
 from pipelines.runtime import Services
+from pipelines.schedules import Scheduler
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
 from storage.events import Event, EventKind
@@ -57,9 +58,10 @@ class Dispatcher:
     async def serve(self) -> None:
         """Work until ``services.draining``, then until what runs here has come to a boundary."""
         self._heart.start()
+        watching = Monitor(self.services).watch, Scheduler(self.services.database, self._due).watch
         beside = [
-            asyncio.create_task(work(), name=work.__name__.strip("_"))
-            for work in (self._tend, self._listen, self._sweep, Monitor(self.services).watch)
+            asyncio.create_task(work(), name=work.__qualname__)
+            for work in (self._tend, self._listen, self._sweep, *watching)
         ]
         drained = asyncio.create_task(self._wake_to_drain())
         try:
@@ -81,6 +83,10 @@ class Dispatcher:
         if task := self._running.get(held):
             log.warning("dispatch.fenced", run=str(held[0]), attempt=held[1])
             task.cancel()
+
+    def _due(self, run: RunId) -> None:
+        self.services.unpublished.add(run)
+        self._nudge.set()
 
     @property
     def _draining(self) -> bool:
@@ -106,14 +112,16 @@ class Dispatcher:
     async def _heed(self) -> None:
         """Stop what shall stop: it hands over, and ``runs.honour`` or the next claim does the rest.
 
-        That is what its user or a monitor wishes for, and what is another version's now.
+        That is what its user or a monitor wishes for, what is another version's now, and what can
+        wait while somebody waits.
         """
         async with self.services.database.reading() as tx:
             mine = await runs.held(tx, worker=self.services.settings.name)
             misplaced = await runs.misplaced(tx, mine, version=self.services.settings.version)
+            yielding = await runs.yielding(tx, mine, version=self.services.settings.version)
         wished = {(each.run, each.attempt) for each in mine if each.wish}
         self.services.stopping.clear()
-        self.services.stopping.update(wished, misplaced)
+        self.services.stopping.update(wished, misplaced, yielding)
 
     async def _claim(self) -> bool:
         """Take runs for the free slots, unless we could not even hold on to what we have.

@@ -14,6 +14,7 @@ StorageError
 │   ├── RunStopping        the run is being cancelled: it takes no other wish
 │   ├── RunUnfinished      this needs a run that is over
 │   ├── NothingFailed      there is nothing to try again
+│   ├── ScheduleInvalid    no such schedule can be kept: change what it names
 │   ├── NotDeployed        this needs an active version
 │   ├── KeyReused          the idempotency key came with another request
 │   ├── MilestoneAhead     earlier milestones are missing in the stream: relay them first
@@ -126,6 +127,10 @@ class RunUnfinished(Refused):
 
 class NothingFailed(Refused):
     action = "Nothing to do. Start a new run to look for changes."
+
+
+class ScheduleInvalid(Refused):
+    action = "Change what is named."
 
 
 class NotDeployed(Refused):

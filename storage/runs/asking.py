@@ -1,9 +1,10 @@
 """Asking for a run, and looking at the runs there are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, select, update
 
 from storage import artifacts, milestones
 from storage.bulk import insert
@@ -39,7 +40,7 @@ async def request(
         )
         there = await _one(tx, open_run)
         if there is not None:
-            return there, False
+            return await _attach(tx, there, input), False
     raise DatabaseUnavailable("Runs of this connection begin and end too fast to attach to one.")
 
 
@@ -90,6 +91,14 @@ async def page(
     if after is not None:
         query = query.where(runs.c.id < after)
     return [run_of(row) for row in await tx.execute(query.order_by(runs.c.id.desc()).limit(limit))]
+
+
+async def _attach(tx: Tx, there: Run, given: Mapping[str, Any]) -> Run:
+    """Somebody waits for it now, if only a schedule has so far: it yields no longer."""
+    if not there.scheduled or given:
+        return there
+    await tx.execute(update(runs).where(runs.c.id == there.id).values(input={}))
+    return replace(there, input={})
 
 
 async def _start(

@@ -13,7 +13,7 @@ from storage.database import Tx
 from storage.events import Event, EventKind, RunStatus
 from storage.ids import ArtifactId, Attempt, RunId
 from storage.runs.fence import lock, one_try_less, owned, record, requeue, write
-from storage.runs.routing import takes
+from storage.runs.routing import LATER, takes
 from storage.runs.values import Held, Run, Wish, wish_of
 from storage.tables import runs
 
@@ -49,7 +49,9 @@ async def claim(
     take_over: bool = True,
     from_itself: bool = True,
 ) -> list[Run]:
-    """Take what waits for a worker, and what a worker has let go without a word: oldest first.
+    """Take what waits for a worker, and what a worker has let go without a word.
+
+    The oldest first, and what only a schedule asked for after all else.
 
     What waited for something else is taken when its moment has come (see ``waits.park``).
 
@@ -64,7 +66,7 @@ async def claim(
     late = and_(runs.c.lease_until < moment, others) if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
     free = and_(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), ~TO_STOP, routed)
-    query = select(runs).where(free).order_by(runs.c.created_at).limit(limit)
+    query = select(runs).where(free).order_by(LATER, runs.c.created_at).limit(limit)
     rows = (await tx.execute(query.with_for_update(skip_locked=True))).all()
     taken = {
         "worker": worker,

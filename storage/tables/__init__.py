@@ -8,6 +8,7 @@ PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vect
 from storage.tables.access import audit, connect_sessions, consents, credentials
 from storage.tables.making import metadata
 from storage.tables.money import budgets, usage
+from storage.tables.schedules import schedules, ticks
 from storage.tables.sources import (
     artifacts,
     blobs,
@@ -49,7 +50,9 @@ __all__ = [
     "requests",
     "results",
     "runs",
+    "schedules",
     "tenants",
+    "ticks",
     "usage",
     "workers",
     "workflows",
