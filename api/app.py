@@ -22,6 +22,7 @@ from api.routes import (
     output,
     profiles,
     runs,
+    schedules,
     search,
     sessions,
     wishes,
@@ -30,7 +31,7 @@ from api.routes import (
 from api.services import Services
 
 ROOMS = (
-    *(connections, profiles, runs, wishes, money, events, artifacts, search),
+    *(connections, profiles, schedules, runs, wishes, money, events, artifacts, search),
     *(workflows, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),

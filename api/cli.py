@@ -4,18 +4,13 @@ What a command does is in the module of its name in ``api.commands``, imported w
 asked for: ``headwater --help`` answers at once, and no command pays for what another one needs.
 """
 
-import importlib
-import os
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-EXIT_CODES = """
-Exit codes: 0 done; 1 the run or the command failed; 2 wrong usage, such as a path that does not
-exist; 3 done, but some artifacts failed; 4 cannot run here (port, data directory, a server);
-130 interrupted.
-"""
+from api import schedulegroup
+from api.options import EXIT_CODES, Json, NoColor, do
 
 app = typer.Typer(
     add_completion=False,
@@ -31,21 +26,12 @@ def main() -> None:
     app()
 
 
-def _uncoloured(value: bool) -> None:  # noqa: FBT001  # typer calls it with the flag
-    if value:
-        os.environ["NO_COLOR"] = "1"  # understood by everything that colours, children included
-
-
 def _version(value: bool) -> None:  # noqa: FBT001  # typer calls it with the flag
     if value:
         typer.echo(f"headwater {version('headwater')}")
         raise typer.Exit
 
 
-NoColor = Annotated[
-    bool, typer.Option("--no-color", callback=_uncoloured, is_eager=True, help="No colours.")
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 Run = Annotated[str, typer.Argument(help="The run's id; `headwater runs` lists them.")]
 Fleet = Annotated[str, typer.Argument(help="A version, as HEADWATER_VERSION of its workers.")]
 Force = Annotated[bool, typer.Option("--force", help="Also if no worker of it is alive.")]
@@ -86,7 +72,7 @@ def up(
       headwater up
       headwater up --port 9000
     """  # noqa: D301
-    _do("up", host=host, port=port)
+    do("up", host=host, port=port)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -113,7 +99,7 @@ def ingest(
       GITHUB_TOKEN=... headwater ingest github:octocat/hello-world
       headwater ingest . --json | jq -c .counts
     """  # noqa: D301
-    _do("ingest", source=source, owner=owner, detach=detach, as_json=as_json)
+    do("ingest", source=source, owner=owner, detach=detach, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -130,7 +116,7 @@ def watch(
     \b
       headwater watch 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1
     """  # noqa: D301
-    _do("watch", run=run, as_json=as_json)
+    do("watch", run=run, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -139,19 +125,19 @@ def cancel(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> No
 
     What was indexed is kept, and can be searched. Its worker stops at the next step.
     """
-    _do("wishes", ask="cancel", run=run, as_json=as_json)
+    do("wishes", ask="cancel", run=run, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
 def pause(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
     """Stop a run until it is resumed."""
-    _do("wishes", ask="pause", run=run, as_json=as_json)
+    do("wishes", ask="pause", run=run, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
 def resume(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> None:
     """Go on with a paused run, from where it was."""
-    _do("wishes", ask="resume", run=run, as_json=as_json)
+    do("wishes", ask="resume", run=run, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -163,7 +149,7 @@ def retry(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> Non
     \b
       headwater watch "$(headwater retry 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1)"
     """  # noqa: D301
-    _do("wishes", ask="retry", run=run, as_json=as_json)
+    do("wishes", ask="retry", run=run, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -174,7 +160,7 @@ def runs(
     _no_color: NoColor = False,
 ) -> None:
     """List the runs, newest first."""
-    _do("runs", limit=limit, as_json=as_json)
+    do("runs", limit=limit, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -193,13 +179,13 @@ def search(
       headwater search "where is the next sequence number given"
       headwater search retries --limit 1 --json
     """  # noqa: D301
-    _do("search", query=query, limit=limit, as_json=as_json)
+    do("search", query=query, limit=limit, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
 def doctor(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     """Check this installation; say what to do."""
-    _do("doctor", as_json=as_json)
+    do("doctor", as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -211,14 +197,18 @@ def connect(
     _no_color: NoColor = False,
 ) -> None:
     """Print a link to a page that connects an account. Needs a running `headwater up`."""
-    _do("connect", what="connect", kind=kind, owner=owner, as_json=as_json)
+    do("connect", what="connect", kind=kind, owner=owner, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
 def connections(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     """List what is connected, newest first."""
-    _do("connect", what="list", kind=None, owner="", as_json=as_json)
+    do("connect", what="list", kind=None, owner="", as_json=as_json)
 
+
+app.add_typer(
+    schedulegroup.app, name="schedule", help="Say when a connection is ingested by itself."
+)
 
 keys = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
 app.add_typer(keys, name="keys", help="The keys that credentials are sealed with.")
@@ -227,7 +217,7 @@ app.add_typer(keys, name="keys", help="The keys that credentials are sealed with
 @keys.command(epilog=EXIT_CODES)
 def new() -> None:
     """Print a new key, for HEADWATER_SECRET_KEYS."""
-    _do("keys", what="new", as_json=False)
+    do("keys", what="new", as_json=False)
 
 
 @keys.command(epilog=EXIT_CODES)
@@ -237,7 +227,7 @@ def rotate(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     Put the new key in front of the old one in HEADWATER_SECRET_KEYS first, and start every process
     again with both. The old one can be taken away when none is left on it.
     """
-    _do("keys", what="rotate", as_json=as_json)
+    do("keys", what="rotate", as_json=as_json)
 
 
 deploy = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
@@ -260,7 +250,7 @@ def activate(
     \b
       headwater deploy activate 1.5.0
     """  # noqa: D301
-    _do("deploy", version=version, percent=None, force=force, as_json=as_json)
+    do("deploy", version=version, percent=None, force=force, as_json=as_json)
 
 
 @deploy.command(epilog=EXIT_CODES)
@@ -277,7 +267,7 @@ def ramp(
     \b
       headwater deploy ramp 1.5.0 10
     """  # noqa: D301
-    _do("deploy", version=version, percent=percent, force=force, as_json=as_json)
+    do("deploy", version=version, percent=percent, force=force, as_json=as_json)
 
 
 @deploy.command(epilog=EXIT_CODES)
@@ -286,13 +276,7 @@ def status(*, as_json: Json = False, _no_color: NoColor = False) -> None:
 
     A version that is drained holds no run: its workers may be stopped.
     """
-    _do("deploy", version=None, percent=None, force=False, as_json=as_json)
-
-
-def _do(command: str, **options: object) -> NoReturn:
-    module = importlib.import_module(f"api.commands.{command}")
-    ending = importlib.import_module("api.commands.ending")
-    raise typer.Exit(ending.finish(module.run, options))
+    do("deploy", version=None, percent=None, force=False, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "pause_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "resume_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "retry_failed": (Code.RUN_UNFINISHED, Code.NOTHING_FAILED),
+    "put_schedule": (Code.INVALID_SCHEDULE,),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
 JSON = "application/json"

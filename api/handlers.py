@@ -22,6 +22,7 @@ from storage.errors import (
     RunEnded,
     RunStopping,
     RunUnfinished,
+    ScheduleInvalid,
     SetupError,
     StreamUnavailable,
 )
@@ -41,6 +42,7 @@ CONFLICTS: Mapping[type[Refused], Code] = {
     RunUnfinished: Code.RUN_UNFINISHED,
     NothingFailed: Code.NOTHING_FAILED,
     NotDeployed: Code.NOT_DEPLOYED,
+    ScheduleInvalid: Code.INVALID_SCHEDULE,
 }
 
 

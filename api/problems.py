@@ -21,6 +21,7 @@ class Code(StrEnum):
     UNKNOWN_CONNECTOR = "unknown_connector"
     INVALID_CONFIG = "invalid_config"
     INVALID_PROFILE = "invalid_profile"
+    INVALID_SCHEDULE = "invalid_schedule"
     UNAUTHENTICATED = "unauthenticated"
     FOREIGN_ORIGIN = "foreign_origin"
     NOT_FOUND = "not_found"
@@ -70,6 +71,9 @@ KINDS: Mapping[Code, Kind] = {
     ),
     Code.INVALID_PROFILE: Kind(
         422, "What a model should read cannot be asked for", action="Change what is named."
+    ),
+    Code.INVALID_SCHEDULE: Kind(
+        422, "Such a schedule cannot be kept", action="Change what is named."
     ),
     Code.UNAUTHENTICATED: Kind(401, "Who are you?"),
     Code.FOREIGN_ORIGIN: Kind(

@@ -18,6 +18,7 @@ from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.frames import StreamFrame
 from api.rollout import DeploymentView
+from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
     ArtifactView,
     HitView,
@@ -82,6 +83,25 @@ class AsyncClient:
     async def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""
         return await self._do(calls.start(connection_id))
+
+    def schedules(self) -> AsyncIterator[ScheduleView]:
+        return self._pages(calls.schedules)
+
+    async def schedule(self, connection_id: UUID | str) -> ScheduleHistory:
+        return await self._do(calls.schedule(connection_id))
+
+    async def put_schedule(
+        self, connection_id: UUID | str, wanted: Mapping[str, Any]
+    ) -> ScheduleView:
+        """``wanted`` as in PUT /v1/connections/ID/schedule: ``cron`` or ``interval_seconds``."""
+        return await self._do(calls.put_schedule(connection_id, wanted))
+
+    async def ask_schedule(self, connection_id: UUID | str, what: str) -> ScheduleView:
+        """``pause`` or ``resume``."""
+        return await self._do(calls.ask_schedule(connection_id, what))
+
+    async def delete_schedule(self, connection_id: UUID | str) -> None:
+        await self._do(calls.delete_schedule(connection_id))
 
     async def run(self, run_id: UUID | str) -> RunView:
         return await self._do(calls.run(run_id))

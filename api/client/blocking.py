@@ -17,6 +17,7 @@ from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.frames import StreamFrame
 from api.rollout import DeploymentView
+from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
     ArtifactView,
     HitView,
@@ -81,6 +82,23 @@ class Client:
     def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""
         return self._do(calls.start(connection_id))
+
+    def schedules(self) -> Iterator[ScheduleView]:
+        return self._pages(calls.schedules)
+
+    def schedule(self, connection_id: UUID | str) -> ScheduleHistory:
+        return self._do(calls.schedule(connection_id))
+
+    def put_schedule(self, connection_id: UUID | str, wanted: Mapping[str, Any]) -> ScheduleView:
+        """``wanted`` as in PUT /v1/connections/ID/schedule: ``cron`` or ``interval_seconds``."""
+        return self._do(calls.put_schedule(connection_id, wanted))
+
+    def ask_schedule(self, connection_id: UUID | str, what: str) -> ScheduleView:
+        """``pause`` or ``resume``."""
+        return self._do(calls.ask_schedule(connection_id, what))
+
+    def delete_schedule(self, connection_id: UUID | str) -> None:
+        self._do(calls.delete_schedule(connection_id))
 
     def run(self, run_id: UUID | str) -> RunView:
         return self._do(calls.run(run_id))

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
 from api.client.errors import Refusal, Said, refusal
 from api.rollout import DeploymentView
+from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
     ArtifactView,
     Hits,
@@ -77,6 +78,31 @@ def begin_connecting(**wanted: object) -> Call[ConnectSessionMade]:
 def start(connection_id: UUID | str) -> Call[Started]:
     path = f"/v1/connections/{connection_id}/runs"
     return Call("POST", path, _reader(Started), headers=_once())
+
+
+def schedules(cursor: str | None) -> Call[Page[ScheduleView]]:
+    return Call(
+        "GET", "/v1/schedules", _reader(Page[ScheduleView]), _params(cursor=cursor, limit=200)
+    )
+
+
+def schedule(connection_id: UUID | str) -> Call[ScheduleHistory]:
+    path = f"/v1/connections/{connection_id}/schedule"
+    return Call("GET", path, _reader(ScheduleHistory))
+
+
+def put_schedule(connection_id: UUID | str, wanted: Mapping[str, Any]) -> Call[ScheduleView]:
+    path = f"/v1/connections/{connection_id}/schedule"
+    return Call("PUT", path, _reader(ScheduleView), body=wanted)
+
+
+def ask_schedule(connection_id: UUID | str, what: str) -> Call[ScheduleView]:
+    path = f"/v1/connections/{connection_id}/schedule/{what}"
+    return Call("POST", path, _reader(ScheduleView), headers=_once())
+
+
+def delete_schedule(connection_id: UUID | str) -> Call[None]:
+    return Call("DELETE", f"/v1/connections/{connection_id}/schedule", lambda _: None)
 
 
 def run(run_id: UUID | str) -> Call[RunView]:

@@ -1,0 +1,70 @@
+// What is connected: a list, and a page for each connection.
+
+import { api } from "./api.js";
+import { h, rows, say } from "./dom.js";
+import { ago } from "./format.js";
+import { scheduleSheet } from "./schedule.js";
+
+export function connectionsPage() {
+  const list = h("ol.runs", { "aria-label": "Connections" });
+  const empty = h("p.quiet", {}, "Looking what is connected …");
+  const more = h("button", { type: "button", hidden: true, onclick: load }, "Show more");
+  const element = h("div.page", {}, h("section.sheet", { "aria-labelledby": "connections" },
+    h("h1", { id: "connections" }, "Connections"), empty, list, more));
+  let cursor = null;
+  const all = [];
+
+  async function load() {
+    try {
+      const page = await api.connections(cursor);
+      cursor = page.next_cursor;
+      all.push(...page.items);
+      rows(list, all, (item) => item.id, row);
+      more.hidden = cursor === null;
+      say(empty, all.length ? "" : "Nothing is connected yet.");
+    } catch (problem) {
+      say(empty, `${problem.message} ${problem.action ?? ""}`);
+    }
+  }
+
+  load();
+  return { title: "Connections", element };
+}
+
+function row(item) {
+  const needs = item.credential?.needs;
+  return h("li", {}, h("a.run-row", { href: `#/connections/${item.id}` },
+    h("span.pill", { "data-status": needs ? "waiting" : "succeeded" }, needs ? "Connect again" : item.kind),
+    h("strong", {}, item.title), h("span.quiet", {}, item.owner),
+    h("time.quiet", { datetime: item.created_at }, ago(item.created_at))));
+}
+
+export function connectionPage(id) {
+  const element = h("div.page", {}, h("section.sheet", {}, h("p.quiet", {}, "Looking …")));
+  api.connection(id).then(
+    (connection) => element.replaceChildren(head(connection), scheduleSheet(id)),
+    (problem) => element.replaceChildren(h("section.sheet", {}, h("h1", {}, problem.message),
+      h("p", {}, problem.action ?? "", " ", h("a", { href: "#/connections" }, "All connections")))),
+  );
+  return { title: "Connection", element };
+}
+
+function head(connection) {
+  const trouble = h("p.problem", { role: "alert", hidden: true });
+  const start = h("button.primary", { type: "button", onclick: begin }, "Ingest now");
+
+  async function begin() {
+    try {
+      const { run } = await api.start(connection.id);
+      location.hash = `#/runs/${run.id}`;
+    } catch (problem) {
+      say(trouble, `${problem.message} ${problem.action ?? ""}`);
+      trouble.hidden = false;
+    }
+  }
+
+  return h("section.sheet", { "aria-labelledby": "title" },
+    h("h1", { id: "title" }, connection.title),
+    h("p.quiet", {}, `${connection.kind}, of ${connection.owner}, since ${ago(connection.created_at)}`),
+    h("p.choices", {}, start), trouble);
+}

@@ -1,0 +1,34 @@
+"""What answers about keeping connections fresh look like: see ``api.examples``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CONNECTION_ID = "01936f2e-7b1c-7d42-9a51-2f6f0c1d5b10"
+RUN_ID = "01936f2f-02aa-7c11-8e0d-6b2d9e4f7a21"
+AT = "2026-11-23T09:30:00+00:00"
+TICK = {
+    "due_at": "2026-11-23T05:00:00+00:00",
+    "fired_at": "2026-11-23T05:02:11+00:00",
+    "outcome": "started",
+    "run_id": RUN_ID,
+    "missed": 0,
+}
+SCHEDULE = {
+    "connection_id": CONNECTION_ID,
+    "cron": "0 6 * * 1-5",
+    "time_zone": "Europe/Paris",
+    "interval_seconds": None,
+    "jitter_seconds": 300,
+    "paused": False,
+    "held": None,
+    "next_at": "2026-11-24T05:03:40+00:00",
+    "last": TICK,
+}
+
+ANSWERS: Mapping[str, Any] = {
+    "list_schedules": {"items": [SCHEDULE], "next_cursor": None},
+    "get_schedule": {**SCHEDULE, "recent": [TICK]},
+    "put_schedule": SCHEDULE,
+    "pause_schedule": {**SCHEDULE, "paused": True, "next_at": None},
+    "resume_schedule": SCHEDULE,
+}
