@@ -14,6 +14,7 @@ from api.routes import (
     connections,
     consent,
     console,
+    deletions,
     deployment,
     document,
     events,
@@ -31,7 +32,7 @@ from api.routes import (
 from api.services import Services
 
 ROOMS = (
-    *(connections, profiles, schedules, runs, wishes, money, events, artifacts, search),
+    *(connections, profiles, schedules, deletions, runs, wishes, money, events, artifacts, search),
     *(workflows, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api import schedulegroup
+from api import deletiongroup, schedulegroup
 from api.options import EXIT_CODES, Json, NoColor, do
 
 app = typer.Typer(
@@ -209,6 +209,8 @@ def connections(*, as_json: Json = False, _no_color: NoColor = False) -> None:
 app.add_typer(
     schedulegroup.app, name="schedule", help="Say when a connection is ingested by itself."
 )
+
+app.add_typer(deletiongroup.app, name="deletions", help="Say whether what a listing lacks is gone.")
 
 keys = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES, rich_markup_mode=None)
 app.add_typer(keys, name="keys", help="The keys that credentials are sealed with.")

@@ -32,6 +32,8 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "pause_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "resume_run": (Code.RUN_ENDED, Code.RUN_STOPPING),
     "retry_failed": (Code.RUN_UNFINISHED, Code.NOTHING_FAILED),
+    "approve_deletion": (Code.DELETION_DECIDED,),
+    "decline_deletion": (Code.DELETION_DECIDED,),
     "put_schedule": (Code.INVALID_SCHEDULE,),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }

@@ -15,6 +15,7 @@ from starlette.routing import compile_path
 from api.problems import Code, Problem
 from storage.errors import (
     DatabaseUnavailable,
+    DeletionDecided,
     KeyReused,
     NotDeployed,
     NothingFailed,
@@ -41,6 +42,7 @@ CONFLICTS: Mapping[type[Refused], Code] = {
     RunStopping: Code.RUN_STOPPING,
     RunUnfinished: Code.RUN_UNFINISHED,
     NothingFailed: Code.NOTHING_FAILED,
+    DeletionDecided: Code.DELETION_DECIDED,
     NotDeployed: Code.NOT_DEPLOYED,
     ScheduleInvalid: Code.INVALID_SCHEDULE,
 }

@@ -36,6 +36,7 @@ class Code(StrEnum):
     RUN_STOPPING = "run_stopping"
     RUN_UNFINISHED = "run_unfinished"
     NOTHING_FAILED = "nothing_failed"
+    DELETION_DECIDED = "deletion_decided"
     NOT_DEPLOYED = "not_deployed"
     NO_WORKERS = "no_workers"
     SOURCE_TROUBLE = "source_trouble"
@@ -125,6 +126,7 @@ KINDS: Mapping[Code, Kind] = {
         "There is nothing to try again",
         action="Nothing to do. Start a new run to look for changes.",
     ),
+    Code.DELETION_DECIDED: Kind(409, "It is decided already"),
     Code.NOT_DEPLOYED: Kind(409, "No version is active", action="Activate a version first."),
     Code.NO_WORKERS: Kind(
         409,

@@ -25,7 +25,24 @@ SCHEDULE = {
     "last": TICK,
 }
 
+DELETION = {
+    "id": "01936f40-11aa-7c11-8e0d-6b2d9e4f7a21",
+    "connection_id": CONNECTION_ID,
+    "partition": "files",
+    "run_id": RUN_ID,
+    "artifacts": 206,
+    "total": 412,
+    "reason": "many",
+    "found_at": AT,
+    "decision": None,
+    "decided_at": None,
+}
+
 ANSWERS: Mapping[str, Any] = {
+    "list_deletions": {"items": [DELETION], "next_cursor": None},
+    "get_deletion": {**DELETION, "sample": ["journal/2025-01.md"]},
+    "approve_deletion": {**DELETION, "decision": "approved", "decided_at": AT, "hidden": 206},
+    "decline_deletion": {**DELETION, "decision": "declined", "decided_at": AT, "hidden": 0},
     "list_schedules": {"items": [SCHEDULE], "next_cursor": None},
     "get_schedule": {**SCHEDULE, "recent": [TICK]},
     "put_schedule": SCHEDULE,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from api.held import DeletionView
 from api.rollout import DeploymentView, FleetView, RampView
 from api.scheduling import ScheduleView, TickView
 from api.schemas import CountsView, EtaView, HitView, ReceiptView, RunView, StageView
@@ -166,6 +167,17 @@ def schedule(it: ScheduleView) -> str:
         f"last {tick(it.last)}" if it.last is not None else "",
     )
     return " · ".join(part for part in parts if part)
+
+
+def deletion(it: DeletionView) -> str:
+    """What may be gone, and why that is in doubt."""
+    doubts = {
+        "everything": "the listing named nothing of it",
+        "many": "that is unusually many",
+        "recent": "all were added lately, as a stale listing lacks",
+    }
+    doubt = doubts.get(it.reason, it.reason)
+    return clean(f"{it.artifacts:,} of {it.total:,} in {it.partition}: {doubt}")
 
 
 def tick(it: TickView) -> str:

@@ -18,6 +18,7 @@ from pipelines.heartbeat import Heart
 from pipelines.monitor import Monitor
 from pipelines.runtime import Services
 from pipelines.schedules import Scheduler
+from pipelines.upkeep import Upkeep
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
 from storage.events import Event, EventKind
@@ -58,11 +59,11 @@ class Dispatcher:
     async def serve(self) -> None:
         """Work until ``services.draining``, then until what runs here has come to a boundary."""
         self._heart.start()
-        watching = Monitor(self.services).watch, Scheduler(self.services.database, self._due).watch
-        beside = [
-            asyncio.create_task(work(), name=work.__qualname__)
-            for work in (self._tend, self._listen, self._sweep, *watching)
-        ]
+        services = self.services
+        schedules = Scheduler(services.database, self._due).watch
+        upkeep = Upkeep(services.database, services.settings.grace).watch
+        works = self._tend, self._listen, self._sweep, Monitor(services).watch, schedules, upkeep
+        beside = [asyncio.create_task(work(), name=work.__qualname__) for work in works]
         drained = asyncio.create_task(self._wake_to_drain())
         try:
             while not self._draining:

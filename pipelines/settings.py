@@ -51,6 +51,10 @@ class PipelineSettings(BaseSettings):
     drain_seconds: float = Field(default=25.0, ge=0)
     """How long a run may take to its next boundary when the worker is told to stop."""
 
+    grace_days: float = Field(default=7.0, ge=0)
+    """How long what is gone from its source is kept, hidden: a listing that names it again within
+    that time brings it back."""
+
     workflows: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validation_alias="HEADWATER_WORKFLOWS"
     )
@@ -74,6 +78,10 @@ class PipelineSettings(BaseSettings):
     def egress(self) -> Exceptions:
         """What connectors may reach beyond the public internet."""
         return Exceptions(networks=self.egress_networks, proxy=self.egress_proxy)
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(days=self.grace_days)
 
     @property
     def lease(self) -> timedelta:

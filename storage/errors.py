@@ -15,6 +15,7 @@ StorageError
 │   ├── RunUnfinished      this needs a run that is over
 │   ├── NothingFailed      there is nothing to try again
 │   ├── ScheduleInvalid    no such schedule can be kept: change what it names
+│   ├── DeletionDecided    what was in doubt is decided already
 │   ├── NotDeployed        this needs an active version
 │   ├── KeyReused          the idempotency key came with another request
 │   ├── MilestoneAhead     earlier milestones are missing in the stream: relay them first
@@ -131,6 +132,10 @@ class NothingFailed(Refused):
 
 class ScheduleInvalid(Refused):
     action = "Change what is named."
+
+
+class DeletionDecided(Refused):
+    action = "Nothing to do. The next listing asks again where something is in doubt."
 
 
 class NotDeployed(Refused):

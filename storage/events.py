@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     STAGE_FINISHED = "stage.finished"
     QUERYABLE = "run.queryable"  # the first artifact can be searched
     ITEM_FAILED = "item.failed"
+    DELETION_HELD = "deletion.held"  # a listing lacks so much that somebody has to say it is gone
     ATTEMPT_LOST = "attempt.lost"
     ATTEMPT_HANDED_OVER = "attempt.handed_over"
     STALLED = "attempt.stalled"

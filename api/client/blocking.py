@@ -16,6 +16,7 @@ from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.frames import StreamFrame
+from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
 from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
@@ -99,6 +100,14 @@ class Client:
 
     def delete_schedule(self, connection_id: UUID | str) -> None:
         self._do(calls.delete_schedule(connection_id))
+
+    def deletions(self) -> Iterator[DeletionView]:
+        """What may be gone from its source, and waits for a decision."""
+        return self._pages(calls.deletions)
+
+    def decide_deletion(self, deletion_id: UUID | str, what: str) -> Decided:
+        """``approve`` or ``decline``."""
+        return self._do(calls.decide_deletion(deletion_id, what))
 
     def run(self, run_id: UUID | str) -> RunView:
         return self._do(calls.run(run_id))

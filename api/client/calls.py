@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
 from api.client.errors import Refusal, Said, refusal
+from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
 from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
@@ -103,6 +104,16 @@ def ask_schedule(connection_id: UUID | str, what: str) -> Call[ScheduleView]:
 
 def delete_schedule(connection_id: UUID | str) -> Call[None]:
     return Call("DELETE", f"/v1/connections/{connection_id}/schedule", lambda _: None)
+
+
+def deletions(cursor: str | None) -> Call[Page[DeletionView]]:
+    params = _params(cursor=cursor, limit=200)
+    return Call("GET", "/v1/deletions", _reader(Page[DeletionView]), params)
+
+
+def decide_deletion(deletion_id: UUID | str, what: str) -> Call[Decided]:
+    path = f"/v1/deletions/{deletion_id}/{what}"
+    return Call("POST", path, _reader(Decided), headers=_once())
 
 
 def run(run_id: UUID | str) -> Call[RunView]:

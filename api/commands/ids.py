@@ -15,6 +15,11 @@ def connection_id(text: str) -> UUID:
     return _id(text, "connection", "`headwater connections` lists them.")
 
 
+def deletion_id(text: str) -> UUID:
+    """Raises ``Trouble`` for what cannot be one."""
+    return _id(text, "deletion", "`headwater deletions list` shows them.")
+
+
 def _id(text: str, of: str, action: str) -> UUID:
     try:
         return UUID(text)

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { h, rows, say } from "./dom.js";
 import { ago } from "./format.js";
+import { deletionSheet } from "./deletions.js";
 import { scheduleSheet } from "./schedule.js";
 
 export function connectionsPage() {
@@ -42,7 +43,7 @@ function row(item) {
 export function connectionPage(id) {
   const element = h("div.page", {}, h("section.sheet", {}, h("p.quiet", {}, "Looking …")));
   api.connection(id).then(
-    (connection) => element.replaceChildren(head(connection), scheduleSheet(id)),
+    (connection) => element.replaceChildren(head(connection), deletionSheet(id), scheduleSheet(id)),
     (problem) => element.replaceChildren(h("section.sheet", {}, h("h1", {}, problem.message),
       h("p", {}, problem.action ?? "", " ", h("a", { href: "#/connections" }, "All connections")))),
   );

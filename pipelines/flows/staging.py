@@ -14,7 +14,7 @@ from storage.artifacts import ArtifactStatus, NewSkip
 from storage.counts import Counts
 from storage.failures import Failure
 
-SKIPPED, FAILED = ArtifactStatus.SKIPPED, ArtifactStatus.FAILED
+FAILED, HIDDEN, SKIPPED = ArtifactStatus.FAILED, ArtifactStatus.HIDDEN, ArtifactStatus.SKIPPED
 
 
 async def store(
@@ -107,13 +107,14 @@ class Staging:
         await artifacts.describe(step.tx, self.ingestion.work.connection.id, without)
 
     async def _delete(self, step: Step) -> None:
-        there = [key for key in self.page.gone if key in self.before.known]
+        known = self.before.known
+        there = [key for key in self.page.gone if key in known and known[key].status is not HIDDEN]
         if not there:
             return
         # One that this run had staged is accounted for as a skip: it was there, and is gone.
         owed = len(there) - self.before.found(there)
         step.counts += Counts(skipped={"deleted": owed} if owed else {})
-        deleted = await artifacts.delete(step.tx, self.ingestion.work.connection.id, there)
+        deleted = await artifacts.hide(step.tx, self.ingestion.work.connection.id, there)
         step.counts += Counts(deleted=deleted - owed)
 
     def _not_fetched(self) -> list[Failure]:

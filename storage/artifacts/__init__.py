@@ -5,6 +5,15 @@ ready, or until it is skipped or deleted. Nothing here is fenced by itself: an a
 transactions that also call ``runs.save``.
 """
 
+from storage.artifacts.leaving import (
+    GONE,
+    find_again,
+    forgive,
+    hide,
+    miss,
+    missed,
+    purge,
+)
 from storage.artifacts.reading import (
     absent,
     backlog,
@@ -29,6 +38,7 @@ from storage.artifacts.values import (
 from storage.artifacts.writing import TOLD, delete, describe, ready, skip, stage, touch
 
 __all__ = [
+    "GONE",
     "TOLD",
     "ArtifactRow",
     "ArtifactStatus",
@@ -42,9 +52,15 @@ __all__ = [
     "delete",
     "describe",
     "described",
+    "find_again",
+    "forgive",
     "get",
+    "hide",
     "known",
+    "miss",
+    "missed",
     "page",
+    "purge",
     "queue",
     "ready",
     "searchable",

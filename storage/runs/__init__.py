@@ -5,7 +5,7 @@ rest of its transaction. A run is held by the worker that claimed it for as long
 renewed; whoever claims it after that gets the next number.
 """
 
-from storage.runs.asking import ask, find, get, page, request
+from storage.runs.asking import ask, find, first_success, get, page, request
 from storage.runs.fence import lock, record, save
 from storage.runs.leases import (
     Beat,
@@ -40,6 +40,7 @@ __all__ = [
     "cancel",
     "claim",
     "find",
+    "first_success",
     "get",
     "held",
     "hold",

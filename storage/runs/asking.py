@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 
 from storage import artifacts, milestones
 from storage.bulk import insert
@@ -71,6 +72,16 @@ async def get(tx: Tx, tenant: TenantId, run_id: RunId) -> Run | None:
 async def find(tx: Tx, run_id: RunId) -> Run | None:
     """The run of any tenant. For workers, never for requests."""
     return await _one(tx, runs.c.id == run_id)
+
+
+async def first_success(tx: Tx, connection: ConnectionId) -> datetime | None:
+    """When the connection had been ingested once."""
+    good = [RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_FAILURES]
+    query = select(func.min(runs.c.finished_at)).where(
+        runs.c.connection_id == connection, runs.c.workflow == "ingest", runs.c.status.in_(good)
+    )
+    first: datetime | None = await tx.scalar(query)
+    return first
 
 
 async def page(

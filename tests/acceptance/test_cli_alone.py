@@ -33,7 +33,7 @@ async def test_help_answers_without_importing_what_work_needs(machine: Machine) 
     "command",
     [
         *("up", "ingest", "watch", "runs", "search", "doctor"),
-        *("cancel", "pause", "resume", "retry", "deploy", "schedule"),
+        *("cancel", "pause", "resume", "retry", "deploy", "schedule", "deletions"),
     ],
 )
 async def test_every_command_explains_itself(machine: Machine, command: str) -> None:

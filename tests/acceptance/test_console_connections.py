@@ -10,6 +10,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from storage.database import Database
 from storage.streams.memory import MemoryEventLog
+from tests.integration.api.test_deletions import doubted
 from tests.serving import Served, Story, serving
 
 CHROMIUM = shutil.which("chromium")
@@ -33,7 +34,9 @@ def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 @pytest.fixture
 async def served(database: Database) -> AsyncGenerator[Served]:
     log = MemoryEventLog()
-    await Story.begin(database, log)
+    story = await Story.begin(database, log)
+    async with database.transaction() as tx:
+        await doubted(tx, story.run)
     async with serving(database, log) as served:
         yield served
 
@@ -91,3 +94,18 @@ async def test_a_wrong_expression_is_answered_beside_its_field_and_a_right_one_i
 
     await expect(sheet.get_by_role("status")).to_contain_text("At 0 6 * * 1-5 (Europe/Paris); next")
     await expect(sheet.get_by_role("alert")).to_be_hidden()
+
+
+async def test_what_may_be_gone_is_shown_by_name_and_approved(page: Page) -> None:
+    sheet = page.get_by_role("region", name="Gone from the source?")
+    await expect(sheet).to_contain_text("2 of 2 in files")
+    await sheet.get_by_role("button", name="Show some names").click()
+    await expect(sheet).to_contain_text("a.md, b.md")
+
+    await sheet.get_by_role("button", name="They are gone").click()
+
+    await expect(sheet).to_be_hidden()
+    await expect(page.locator("#announcer")).to_have_text("2 are found by nobody now")
+    await page.reload()
+    await expect(page.get_by_role("region", name="By itself")).to_be_visible()
+    await expect(sheet).to_be_hidden()

@@ -1,4 +1,4 @@
-"""When connections are ingested by themselves, and what became of each tick.
+"""When connections are ingested by themselves, and what leaves the index, and how.
 
 Revision ID: 0012
 Revises: 0008
@@ -17,6 +17,11 @@ big_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _schedules()
+    _leaving()
+
+
+def _schedules() -> None:
     op.create_table(
         "schedules",
         sa.Column("connection_id", sa.Uuid(), nullable=False),
@@ -51,6 +56,57 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticks")),
         sa.UniqueConstraint("connection_id", "due_at", name=op.f("uq_ticks_connection_id_due_at")),
         sqlite_autoincrement=True,
+    )
+
+
+def _leaving() -> None:
+    op.add_column("artifacts", sa.Column("missing_since", moment, nullable=True))
+    op.add_column("artifacts", sa.Column("hidden_at", moment, nullable=True))
+    _partial_index(
+        "ix_artifacts_leaving",
+        "artifacts",
+        ["connection_id", "partition"],
+        where="missing_since IS NOT NULL OR hidden_at IS NOT NULL",
+    )
+    op.create_table(
+        "deletions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("partition", sa.String(length=500), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("artifacts", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=20), nullable=False),
+        sa.Column("found_at", moment, nullable=False),
+        sa.Column("updated_at", moment, nullable=False),
+        sa.Column("decision", sa.String(length=20), nullable=True),
+        sa.Column("decided_at", moment, nullable=True),
+        _of_connection("deletions"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deletions")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_deletions_tenant_id_id")),
+    )
+    op.create_index("ix_deletions_connection_id_id", "deletions", ["connection_id", "id"])
+    _partial_index(
+        "uq_deletions_open",
+        "deletions",
+        ["connection_id", "partition"],
+        where="decision IS NULL",
+        unique=True,
+    )
+
+
+def _partial_index(
+    name: str, table: str, columns: list[str], *, where: str, unique: bool = False
+) -> None:
+    condition = sa.text(where)
+    op.create_index(
+        name,
+        table,
+        columns,
+        unique=unique,
+        sqlite_where=condition,
+        postgresql_where=condition,
     )
 
 
