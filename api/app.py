@@ -17,6 +17,7 @@ from api.routes import (
     deletions,
     deployment,
     document,
+    erasures,
     events,
     health,
     money,
@@ -32,7 +33,19 @@ from api.routes import (
 from api.services import Services
 
 ROOMS = (
-    *(connections, profiles, schedules, deletions, runs, wishes, money, events, artifacts, search),
+    *(
+        connections,
+        profiles,
+        schedules,
+        deletions,
+        erasures,
+        runs,
+        wishes,
+        money,
+        events,
+        artifacts,
+        search,
+    ),
     *(workflows, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),

@@ -206,6 +206,18 @@ def connections(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     do("connect", what="list", kind=None, owner="", as_json=as_json)
 
 
+@app.command(epilog=EXIT_CODES)
+def disconnect(
+    connection: Annotated[str, typer.Argument(help="Its id; `headwater connections` lists it.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="It is meant: this cannot be undone.")] = False,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Revoke a grant, and erase every byte of a connection."""
+    do("disconnect", connection=connection, yes=yes, as_json=as_json)
+
+
 app.add_typer(
     schedulegroup.app, name="schedule", help="Say when a connection is ingested by itself."
 )

@@ -38,7 +38,19 @@ DELETION = {
     "decided_at": None,
 }
 
+ERASURE = {
+    "id": "01936f50-21aa-7c11-8e0d-6b2d9e4f7a21",
+    "connection_id": CONNECTION_ID,
+    "step": "done",
+    "revoked": True,
+    "counts": {"runs": 3, "artifacts": 412, "blobs": 398, "ledger": 396, "connections": 1},
+    "requested_at": AT,
+    "finished_at": "2026-11-23T09:30:07+00:00",
+}
+
 ANSWERS: Mapping[str, Any] = {
+    "erase_connection": {**ERASURE, "step": "data", "counts": {"runs": 1}, "finished_at": None},
+    "get_erasure": ERASURE,
     "list_deletions": {"items": [DELETION], "next_cursor": None},
     "get_deletion": {**DELETION, "sample": ["journal/2025-01.md"]},
     "approve_deletion": {**DELETION, "decision": "approved", "decided_at": AT, "hidden": 206},

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from api.accounts import ErasureView
 from api.held import DeletionView
 from api.rollout import DeploymentView, FleetView, RampView
 from api.scheduling import ScheduleView, TickView
@@ -178,6 +179,16 @@ def deletion(it: DeletionView) -> str:
     }
     doubt = doubts.get(it.reason, it.reason)
     return clean(f"{it.artifacts:,} of {it.total:,} in {it.partition}: {doubt}")
+
+
+def erasure(it: ErasureView) -> list[str]:
+    """The receipt, or how far it is."""
+    counted = ", ".join(
+        f"{number:,} {name}" for name, number in sorted(it.counts.items()) if number
+    )
+    end = "Erased" if it.finished_at is not None else f"Being erased ({it.step})"
+    revoked = "The provider was told." if it.revoked else "No grant was revoked at a provider."
+    return [f"{end}: {counted or 'nothing yet'}.", f"{revoked} Receipt: {it.id}"]
 
 
 def tick(it: TickView) -> str:

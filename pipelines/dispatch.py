@@ -15,10 +15,8 @@ import structlog
 
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.heartbeat import Heart
-from pipelines.monitor import Monitor
 from pipelines.runtime import Services
-from pipelines.schedules import Scheduler
-from pipelines.upkeep import Upkeep
+from pipelines.watching import watching
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
 from storage.events import Event, EventKind
@@ -59,10 +57,8 @@ class Dispatcher:
     async def serve(self) -> None:
         """Work until ``services.draining``, then until what runs here has come to a boundary."""
         self._heart.start()
-        services = self.services
-        schedules = Scheduler(services.database, self._due).watch
-        upkeep = Upkeep(services.database, services.settings.grace).watch
-        works = self._tend, self._listen, self._sweep, Monitor(services).watch, schedules, upkeep
+        watches = watching(self.services, self.orchestrator, self._due)
+        works = self._tend, self._listen, self._sweep, *watches
         beside = [asyncio.create_task(work(), name=work.__qualname__) for work in works]
         drained = asyncio.create_task(self._wake_to_drain())
         try:
@@ -158,7 +154,8 @@ class Dispatcher:
         if run.tries > MOST_TRIES or (run.deaths >= MOST_DEATHS and not run.in_hand):
             await self._give_up(run)
             return
-        name = f"{run.title or run.workflow} · attempt {run.attempt}"
+        # No title: whatever Prefect is told is kept where nobody erases it.
+        name = f"{run.workflow} {run.id} · attempt {run.attempt}"
         try:
             await self.orchestrator.place(run.id, run.attempt, workflow=run.workflow, name=name)
         except AWAY:

@@ -15,6 +15,8 @@ from storage.database import Tx
 from storage.ids import ConnectionId, TenantId, new_id
 from storage.tables import connections
 
+_THERE = connections.c.leaving_at.is_(None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -68,7 +70,7 @@ async def connect(
 
 async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connection | None:
     query = select(connections).where(
-        connections.c.tenant_id == tenant, connections.c.id == connection_id
+        connections.c.tenant_id == tenant, connections.c.id == connection_id, _THERE
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else _connection(row)
@@ -83,6 +85,7 @@ async def of_account(
         connections.c.owner == owner,
         connections.c.kind == kind,
         connections.c.account == account,
+        _THERE,
     )
     row = (await tx.execute(query.order_by(connections.c.id.desc()).limit(1))).one_or_none()
     return None if row is None else _connection(row)
@@ -92,7 +95,7 @@ async def page(
     tx: Tx, tenant: TenantId, *, owner: str | None, after: ConnectionId | None, limit: int
 ) -> list[Connection]:
     """The newest first; ``after`` is the last one of the page before."""
-    query = select(connections).where(connections.c.tenant_id == tenant)
+    query = select(connections).where(connections.c.tenant_id == tenant, _THERE)
     if owner is not None:
         query = query.where(connections.c.owner == owner)
     if after is not None:

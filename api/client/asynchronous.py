@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client import calls
 from api.client.calls import Call
 from api.client.errors import ServerAway, Unavailable
@@ -111,6 +111,14 @@ class AsyncClient:
     async def decide_deletion(self, deletion_id: UUID | str, what: str) -> Decided:
         """``approve`` or ``decline``."""
         return await self._do(calls.decide_deletion(deletion_id, what))
+
+    async def erase(self, connection_id: UUID | str) -> ErasureView:
+        """Disconnect for good: revoke the grant, and erase every byte of the connection."""
+        return await self._do(calls.erase(connection_id))
+
+    async def erasure(self, erasure_id: UUID | str) -> ErasureView:
+        """How far it is; at last its receipt."""
+        return await self._do(calls.erasure(erasure_id))
 
     async def run(self, run_id: UUID | str) -> RunView:
         return await self._do(calls.run(run_id))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client.errors import Refusal, Said, refusal
 from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
@@ -114,6 +114,14 @@ def deletions(cursor: str | None) -> Call[Page[DeletionView]]:
 def decide_deletion(deletion_id: UUID | str, what: str) -> Call[Decided]:
     path = f"/v1/deletions/{deletion_id}/{what}"
     return Call("POST", path, _reader(Decided), headers=_once())
+
+
+def erase(connection_id: UUID | str) -> Call[ErasureView]:
+    return Call("DELETE", f"/v1/connections/{connection_id}", _reader(ErasureView))
+
+
+def erasure(erasure_id: UUID | str) -> Call[ErasureView]:
+    return Call("GET", f"/v1/erasures/{erasure_id}", _reader(ErasureView))
 
 
 def run(run_id: UUID | str) -> Call[RunView]:

@@ -48,6 +48,7 @@ export const api = {
   deletions: (connection_id) => ask(`v1/deletions?${query({ connection_id, limit: 50 })}`),
   deletion: (id) => ask(`v1/deletions/${id}`),
   decide: (id, what) => post(`v1/deletions/${id}/${what}`),
+  erase: (id) => ask(`v1/connections/${id}`, { method: "DELETE" }),
   start: (connection) => post(`v1/connections/${connection}/runs`),
   runs: () => ask("v1/runs?limit=20"),
   run: (id) => ask(`v1/runs/${id}`),

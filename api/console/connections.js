@@ -1,7 +1,7 @@
 // What is connected: a list, and a page for each connection.
 
 import { api } from "./api.js";
-import { h, rows, say } from "./dom.js";
+import { announce, h, rows, say } from "./dom.js";
 import { ago } from "./format.js";
 import { deletionSheet } from "./deletions.js";
 import { scheduleSheet } from "./schedule.js";
@@ -64,8 +64,39 @@ function head(connection) {
     }
   }
 
+  async function erase() {
+    try {
+      await api.erase(connection.id);
+      announce("Disconnected: everything of it is being erased", { urgent: true });
+      location.hash = "#/connections";
+    } catch (problem) {
+      say(trouble, `${problem.message} ${problem.action ?? ""}`);
+      trouble.hidden = false;
+    }
+  }
+
+  const confirm = confirmation(erase);
+  const disconnect = h("button.danger", { type: "button", onclick: () => confirm.showModal() }, "Disconnect");
+
   return h("section.sheet", { "aria-labelledby": "title" },
     h("h1", { id: "title" }, connection.title),
     h("p.quiet", {}, `${connection.kind}, of ${connection.owner}, since ${ago(connection.created_at)}`),
-    h("p.choices", {}, start), trouble);
+    h("p.choices", {}, start, disconnect), trouble, confirm);
+}
+
+function confirmation(act) {
+  const element = h("dialog.sheet", { "aria-labelledby": "erase-title", onclose: closed },
+    h("h2", { id: "erase-title" }, "Disconnect for good?"),
+    h("p", {}, "The grant is revoked, and everything that was ingested of it is erased. This cannot be undone."),
+    h("form.choices", { method: "dialog" },
+      h("button", { value: "", autofocus: true }, "Keep it"),
+      h("button.danger", { value: "erase" }, "Erase everything")));
+
+  function closed() {
+    const chosen = element.returnValue;
+    element.returnValue = "";
+    if (chosen === "erase") act();
+  }
+
+  return element;
 }

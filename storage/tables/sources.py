@@ -20,7 +20,7 @@ from sqlalchemy import (
     or_,
 )
 
-from storage.columns import BigId, Halves, Json, UtcDateTime, Words
+from storage.columns import BigId, Halves, Json, JsonOrNone, UtcDateTime, Words
 from storage.tables.making import metadata, of_tenant, partial_index, within_tenant
 
 tenants = Table(
@@ -45,6 +45,7 @@ connections = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("profile", Json),  # what a model is asked besides: instructions, schema
     Column("created_at", UtcDateTime, nullable=False),
+    Column("leaving_at", UtcDateTime),  # it is being erased, and there for nobody
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("tenant_id", "id"),
     UniqueConstraint("tenant_id", "owner", "kind", "fingerprint"),
@@ -221,4 +222,20 @@ partial_index(
     deletions.c.partition,
     where=deletions.c.decision.is_(None),
     unique=True,
+)
+
+# What was erased: ids, numbers and moments. It outlives what it is about, and is its receipt.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    of_tenant(),
+    Column("connection_id", Uuid, nullable=False, unique=True),
+    Column("step", String(20), nullable=False),  # a Step of storage.erasing
+    Column("revoked", Boolean, nullable=False),  # the provider was told
+    Column("counts", Json, nullable=False),
+    Column("runs", JsonOrNone, nullable=False),  # [id, attempt] of those whose traces are elsewhere
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )

@@ -34,6 +34,7 @@ async def test_help_answers_without_importing_what_work_needs(machine: Machine) 
     [
         *("up", "ingest", "watch", "runs", "search", "doctor"),
         *("cancel", "pause", "resume", "retry", "deploy", "schedule", "deletions"),
+        "disconnect",
     ],
 )
 async def test_every_command_explains_itself(machine: Machine, command: str) -> None:

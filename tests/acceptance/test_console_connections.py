@@ -109,3 +109,14 @@ async def test_what_may_be_gone_is_shown_by_name_and_approved(page: Page) -> Non
     await page.reload()
     await expect(page.get_by_role("region", name="By itself")).to_be_visible()
     await expect(sheet).to_be_hidden()
+
+
+async def test_disconnecting_asks_first_and_the_connection_is_gone(page: Page) -> None:
+    await page.get_by_role("button", name="Disconnect").click()
+    await page.get_by_role("button", name="Keep it").click()
+    await expect(page.get_by_role("button", name="Disconnect")).to_be_visible()
+
+    await page.get_by_role("button", name="Disconnect").click()
+    await page.get_by_role("button", name="Erase everything").click()
+
+    await expect(page.get_by_text("Nothing is connected yet.")).to_be_visible()

@@ -1,14 +1,16 @@
-"""A real worker comes to what is due, and gives its only slot to whoever waits."""
+"""A real worker comes to what is due, gives its only slot to whoever waits, and erases."""
 
 import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
-from storage import connections, runs, schedules
+from storage import connections, erasing, runs, schedules
 from storage.clock import now
 from storage.database import Database
+from storage.erasing import Erasure
 from storage.events import EventKind, RunStatus
 from storage.ids import LOCAL_TENANT, RunId
 from storage.schedules import Cadence, Tick
@@ -48,7 +50,7 @@ async def came_to(database: Database) -> Tick:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_what_a_schedule_started_hands_the_only_slot_to_what_somebody_asks_for(
+async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_its_connection(
     database: Database, database_url: str, redis_url: str, prefect_url: str, tmp_path: Path
 ) -> None:
     many, few = tmp_path / "many", tmp_path / "few"
@@ -71,14 +73,43 @@ async def test_what_a_schedule_started_hands_the_only_slot_to_what_somebody_asks
         assert scheduled is not None
         await processed(database, scheduled, 100)
         run = await finished(database, await ask_for(database, few))
-        meanwhile = await look(database, scheduled)
-        async with database.transaction() as tx:
-            await runs.cancel(tx, LOCAL_TENANT, scheduled)
+        meanwhile, story = await look(database, scheduled), await kinds(database, scheduled)
+        erased = await erase(database, scheduled)
 
     assert run.status is RunStatus.SUCCEEDED
     assert meanwhile.finished_at is None
     assert meanwhile.counts.processed >= 100
-    assert EventKind.ATTEMPT_HANDED_OVER in await kinds(database, scheduled)
+    assert EventKind.ATTEMPT_HANDED_OVER in story
+    assert erased.counts["runs"] == 2
+    assert await remembered(prefect_url, scheduled) == []
+    assert await remembered(prefect_url, run.id) != []
+
+
+async def erase(database: Database, run: RunId) -> Erasure:
+    """Disconnect what the run is of, while it goes on, and wait for the end of it."""
+    connection = (await look(database, run)).connection
+    assert connection is not None
+    async with database.transaction() as tx:
+        asked = await erasing.request(tx, LOCAL_TENANT, connection, revoked=False, actor="test")
+    assert asked is not None
+
+    async def over() -> bool:
+        async with database.reading() as tx:
+            return not await erasing.unfinished(tx)
+
+    await wait_until(over, within_seconds=60)
+    async with database.reading() as tx:
+        receipt = await erasing.get(tx, LOCAL_TENANT, asked.id)
+    assert receipt is not None
+    return receipt
+
+
+async def remembered(prefect_url: str, run: RunId) -> list[str]:
+    """The flow runs that Prefect has of the run's attempts."""
+    keys = {"idempotency_key": {"any_": [f"{run}:{attempt}" for attempt in range(1, 20)]}}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{prefect_url}/flow_runs/filter", json={"flow_runs": keys})
+    return [each["name"] for each in answer.json()]
 
 
 def fill(folder: Path, files: int) -> None:

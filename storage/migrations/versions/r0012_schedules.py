@@ -6,6 +6,7 @@ Revises: 0008
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0012"
 down_revision = "0008"
@@ -13,12 +14,14 @@ branch_labels = None
 depends_on = None
 
 moment = sa.DateTime(timezone=True)
+json = sa.JSON().with_variant(JSONB(), "postgresql")
 big_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     _schedules()
     _leaving()
+    _erasing()
 
 
 def _schedules() -> None:
@@ -93,6 +96,29 @@ def _leaving() -> None:
         ["connection_id", "partition"],
         where="decision IS NULL",
         unique=True,
+    )
+
+
+def _erasing() -> None:
+    op.add_column("connections", sa.Column("leaving_at", moment, nullable=True))
+    op.add_column("ledger", sa.Column("connection_id", sa.Uuid(), nullable=True))
+    op.create_index("ix_ledger_connection_id", "ledger", ["connection_id"])
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("step", sa.String(length=20), nullable=False),
+        sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.Column("counts", json, nullable=False),
+        sa.Column("runs", json, nullable=False),
+        sa.Column("requested_at", moment, nullable=False),
+        sa.Column("finished_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenants.id"], name=op.f("fk_erasures_tenants"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+        sa.UniqueConstraint("connection_id", name=op.f("uq_erasures_connection_id")),
     )
 
 
