@@ -19,6 +19,7 @@ from api.routes import (
     document,
     erasures,
     events,
+    freshness,
     health,
     money,
     output,
@@ -33,19 +34,8 @@ from api.routes import (
 from api.services import Services
 
 ROOMS = (
-    *(
-        connections,
-        profiles,
-        schedules,
-        deletions,
-        erasures,
-        runs,
-        wishes,
-        money,
-        events,
-        artifacts,
-        search,
-    ),
+    *(connections, profiles, runs, wishes, money, events, artifacts, search),
+    *(schedules, deletions, erasures, freshness),
     *(workflows, output),
     *(sessions, consent, connecting),
     *(deployment, document, health, console),

@@ -48,7 +48,28 @@ ERASURE = {
     "finished_at": "2026-11-23T09:30:07+00:00",
 }
 
+CHANGES = {
+    "run_id": RUN_ID,
+    "status": "succeeded",
+    "finished_at": AT,
+    "added": 3,
+    "updated": 5,
+    "deleted": 1,
+    "unchanged": 401,
+    "skipped": 3,
+    "failed": 0,
+    "links": {"run": f"/v1/runs/{RUN_ID}", "receipt": f"/v1/runs/{RUN_ID}/receipt"},
+}
+FRESHNESS = {
+    "connection_id": CONNECTION_ID,
+    "last_success_at": AT,
+    "newest_artifact_at": "2026-11-22T18:12:00+00:00",
+    "next_run_at": "2026-11-24T05:03:40+00:00",
+    "last_run": CHANGES,
+}
+
 ANSWERS: Mapping[str, Any] = {
+    "get_freshness": FRESHNESS,
     "erase_connection": {**ERASURE, "step": "data", "counts": {"runs": 1}, "finished_at": None},
     "get_erasure": ERASURE,
     "list_deletions": {"items": [DELETION], "next_cursor": None},

@@ -16,6 +16,7 @@ from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.frames import StreamFrame
+from api.fresh import FreshnessView
 from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
 from api.scheduling import ScheduleHistory, ScheduleView
@@ -116,6 +117,9 @@ class Client:
     def erasure(self, erasure_id: UUID | str) -> ErasureView:
         """How far it is; at last its receipt."""
         return self._do(calls.erasure(erasure_id))
+
+    def freshness(self, connection_id: UUID | str) -> FreshnessView:
+        return self._do(calls.freshness(connection_id))
 
     def run(self, run_id: UUID | str) -> RunView:
         return self._do(calls.run(run_id))

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client.errors import Refusal, Said, refusal
+from api.fresh import FreshnessView
 from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
 from api.scheduling import ScheduleHistory, ScheduleView
@@ -122,6 +123,10 @@ def erase(connection_id: UUID | str) -> Call[ErasureView]:
 
 def erasure(erasure_id: UUID | str) -> Call[ErasureView]:
     return Call("GET", f"/v1/erasures/{erasure_id}", _reader(ErasureView))
+
+
+def freshness(connection_id: UUID | str) -> Call[FreshnessView]:
+    return Call("GET", f"/v1/connections/{connection_id}/freshness", _reader(FreshnessView))
 
 
 def run(run_id: UUID | str) -> Call[RunView]:

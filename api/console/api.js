@@ -41,6 +41,7 @@ export const api = {
   connecting: (wanted) => post("v1/connect-sessions", wanted),
   connection: (id) => ask(`v1/connections/${id}`),
   connections: (cursor) => ask(`v1/connections?${query({ cursor, limit: 50 })}`),
+  freshness: (id) => ask(`v1/connections/${id}/freshness`),
   schedule: (id) => ask(`v1/connections/${id}/schedule`),
   setSchedule: (id, wanted) => put(`v1/connections/${id}/schedule`, wanted),
   askSchedule: (id, what) => post(`v1/connections/${id}/schedule/${what}`),

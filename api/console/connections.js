@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { announce, h, rows, say } from "./dom.js";
-import { ago } from "./format.js";
+import { ago, number, when } from "./format.js";
 import { deletionSheet } from "./deletions.js";
 import { scheduleSheet } from "./schedule.js";
 
@@ -43,7 +43,7 @@ function row(item) {
 export function connectionPage(id) {
   const element = h("div.page", {}, h("section.sheet", {}, h("p.quiet", {}, "Looking …")));
   api.connection(id).then(
-    (connection) => element.replaceChildren(head(connection), deletionSheet(id), scheduleSheet(id)),
+    (connection) => element.replaceChildren(head(connection), freshnessSheet(id), deletionSheet(id), scheduleSheet(id)),
     (problem) => element.replaceChildren(h("section.sheet", {}, h("h1", {}, problem.message),
       h("p", {}, problem.action ?? "", " ", h("a", { href: "#/connections" }, "All connections")))),
   );
@@ -82,6 +82,29 @@ function head(connection) {
     h("h1", { id: "title" }, connection.title),
     h("p.quiet", {}, `${connection.kind}, of ${connection.owner}, since ${ago(connection.created_at)}`),
     h("p.choices", {}, start, disconnect), trouble, confirm);
+}
+
+/** When it was ingested last, how old its news are, and what the last run changed. */
+function freshnessSheet(id) {
+  const list = h("dl.figures", {});
+  const changed = h("p", {});
+  const element = h("section.sheet", { "aria-labelledby": "freshness", hidden: true },
+    h("h2", { id: "freshness" }, "How fresh it is"), list, changed);
+  api.freshness(id).then((fresh) => {
+    const shown = [
+      ["Last success", fresh.last_success_at ? ago(fresh.last_success_at) : "never"],
+      ["Newest artifact", fresh.newest_artifact_at ? ago(fresh.newest_artifact_at) : "–"],
+      ["Next run", fresh.next_run_at ? when(fresh.next_run_at) : "when asked"],
+    ];
+    list.replaceChildren(...shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    if (fresh.last_run) {
+      const run = fresh.last_run;
+      const parts = ["added", "updated", "deleted", "unchanged", "failed"].map((name) => `${number(run[name])} ${name}`);
+      changed.replaceChildren("The ", h("a", { href: `#/runs/${run.run_id}` }, "last run"), `: ${parts.join(", ")}.`);
+    }
+    element.hidden = false;
+  }, () => {});
+  return element;
 }
 
 function confirmation(act) {

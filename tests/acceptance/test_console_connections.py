@@ -111,6 +111,14 @@ async def test_what_may_be_gone_is_shown_by_name_and_approved(page: Page) -> Non
     await expect(sheet).to_be_hidden()
 
 
+async def test_how_fresh_it_is_is_told(page: Page) -> None:
+    sheet = page.get_by_role("region", name="How fresh it is")
+
+    await expect(sheet).to_contain_text("Last success")
+    await expect(sheet).to_contain_text("never")
+    await expect(sheet).to_contain_text("when asked")
+
+
 async def test_disconnecting_asks_first_and_the_connection_is_gone(page: Page) -> None:
     await page.get_by_role("button", name="Disconnect").click()
     await page.get_by_role("button", name="Keep it").click()

@@ -139,6 +139,19 @@ async def test_a_held_schedule_says_what_to_do_and_goes_on_with_a_new_credential
     assert after["next_at"]
 
 
+async def test_how_fresh_it_is_leads_to_its_last_run_and_tells_the_next(
+    web: httpx.AsyncClient, path: str
+) -> None:
+    await web.put(path, json={"interval_seconds": 3600})
+
+    fresh = (await web.get(path.replace("/schedule", "/freshness"))).json()
+    missing = await web.get(f"/v1/connections/{uuid4()}/freshness")
+
+    assert fresh["next_run_at"] == (await web.get(path)).json()["next_at"]
+    assert (fresh["last_success_at"], fresh["last_run"]) == (None, None)
+    assert missing.status_code == 404
+
+
 async def test_programs_set_schedules(served: Served, tmp_path: Path) -> None:
     async with AsyncClient(served.url) as client:
         connection = await client.connect("local", {"path": str(tmp_path)})
