@@ -111,6 +111,7 @@ artifacts = Table(
     # the queue of what is staged, most useful first
     Index("ix_artifacts_queue", "connection_id", "status", "priority", "id"),
     Index("ix_artifacts_connection_id_id", "connection_id", "id"),
+    Index("ix_artifacts_digest", "tenant_id", "digest"),  # by which contents are still named
     sqlite_autoincrement=True,  # an id is never given twice, not even after a deletion
 )
 # What can be searched is counted at every checkpoint.

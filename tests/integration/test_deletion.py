@@ -12,7 +12,7 @@ from connectors.artifact import PartitionKey
 from connectors.events import CensusEvent
 from connectors.memory import MemoryConnector, Notes
 from pipelines.upkeep import Upkeep
-from storage import artifacts, deletions
+from storage import artifacts, deletions, requests
 from storage.artifacts import ArtifactStatus
 from storage.connections import Connection
 from storage.database import Database
@@ -21,8 +21,10 @@ from storage.embedding import StaticEmbedder
 from storage.errors import DeletionDecided
 from storage.events import EventKind
 from storage.ids import LOCAL_TENANT, TenantId
+from storage.requests import Answer
 from storage.search import Searcher
 from storage.tables import artifacts as table
+from storage.tables import blobs as blobs_table
 from tests.ingesting import House, notes, open_house
 
 SOME = [f"note {number:03}" for number in range(30)]
@@ -206,6 +208,29 @@ async def test_what_was_hidden_long_enough_is_purged_with_all_that_was_made_of_i
 
         assert kept == ["ant", "bee", "cat"]
         assert left == ["ant", "cat"]
+
+
+async def test_contents_that_nothing_names_any_more_are_swept_and_others_stay(
+    database: Database,
+) -> None:
+    source, spec = notes("ant", "bee")
+    async with open_house(database, spec) as house:
+        connection = await house.connect("memory", {})
+        await house.ingest(connection)
+        source.notes["bee"] = b"This note is about something else."
+        await house.ingest(connection)
+        async with database.transaction() as tx:
+            await requests.keep(tx, LOCAL_TENANT, "POST /v1/x", "k", "f", Answer(200, {}, {}))
+
+        await Upkeep(database, timedelta(days=7)).once()
+
+        async with database.reading() as tx:
+            kept = set(await tx.scalars(select(blobs_table.c.digest)))
+            named = set(await tx.scalars(select(table.c.digest)))
+            again = await requests.replay(tx, LOCAL_TENANT, "POST /v1/x", "k", "f")
+        assert kept == named
+        assert len(kept) == 2
+        assert again is not None
 
 
 async def test_another_tenant_decides_nothing(database: Database, other_tenant: TenantId) -> None:

@@ -100,6 +100,7 @@ def _leaving() -> None:
 
 
 def _erasing() -> None:
+    op.create_index("ix_artifacts_digest", "artifacts", ["tenant_id", "digest"])
     op.add_column("connections", sa.Column("leaving_at", moment, nullable=True))
     op.add_column("ledger", sa.Column("connection_id", sa.Uuid(), nullable=True))
     op.create_index("ix_ledger_connection_id", "ledger", ["connection_id"])
