@@ -141,3 +141,17 @@ class Disconnected(View):
 
     deleted: bool
     revoked: bool
+
+
+class ErasureView(View):
+    """What becomes of a connection that is erased, and at last the receipt of it."""
+
+    id: UUID
+    connection_id: UUID
+    step: str = Field(
+        description="What is being erased: `data`, `streams`, `orchestrator`, `files`; or `done`"
+    )
+    revoked: bool = Field(description="The provider was told; if not, its owner can do so there")
+    counts: dict[str, int] = Field(description="Rows that were erased, by what they were")
+    requested_at: datetime
+    finished_at: datetime | None = None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from api.callers import Caller
 from api.problems import Code, Problem
-from storage import artifacts, connecting, connections, runs
+from storage import artifacts, connecting, connections, deletions, erasing, runs
 from storage.connecting import SessionId
 from storage.database import Database, Tx
 from storage.ids import ArtifactId, ConnectionId, RunId
@@ -78,11 +78,24 @@ async def _of_session(tx: Tx, caller: Caller, value: str) -> str | None:
     return None if found is None else found.owner
 
 
+async def _of_deletion(tx: Tx, caller: Caller, value: str) -> str | None:
+    found = await deletions.get(tx, caller.tenant, _uuid(value))
+    return None if found is None else await _of_connection(tx, caller, str(found.connection))
+
+
+async def _of_erasure(tx: Tx, caller: Caller, value: str) -> str | None:
+    """As long as the connection is there: its receipt holds no name."""
+    found = await erasing.get(tx, caller.tenant, _uuid(value))
+    return None if found is None else await _of_connection(tx, caller, str(found.connection))
+
+
 OWNERS: Mapping[str, tuple[str, Owner]] = {
     "connection_id": ("connection", _of_connection),
     "run_id": ("run", _of_run),
     "artifact_id": ("artifact", _of_artifact),
     "session_id": ("connect session", _of_session),
+    "deletion_id": ("deletion", _of_deletion),
+    "erasure_id": ("erasure", _of_erasure),
 }
 """By parameter of a path: what it is called, and whose it is."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api import deploying, keygroup
+from api import deletiongroup, deploying, keygroup, schedulegroup
 from api.options import EXIT_CODES, Json, NoColor, Run, do
 
 app = typer.Typer(
@@ -223,6 +223,24 @@ def connections(*, as_json: Json = False, _no_color: NoColor = False) -> None:
     """List what is connected, newest first."""
     do("connect", what="list", kind=None, owner="", as_json=as_json)
 
+
+@app.command(epilog=EXIT_CODES)
+def disconnect(
+    connection: Annotated[str, typer.Argument(help="Its id; `headwater connections` lists it.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="It is meant: this cannot be undone.")] = False,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Revoke a grant, and erase every byte of a connection."""
+    do("disconnect", connection=connection, yes=yes, as_json=as_json)
+
+
+app.add_typer(
+    schedulegroup.app, name="schedule", help="Say when a connection is ingested by itself."
+)
+
+app.add_typer(deletiongroup.app, name="deletions", help="Say whether what a listing lacks is gone.")
 
 app.add_typer(
     keygroup.app, name="keys", help="Keys of the api, and keys that credentials are sealed with."

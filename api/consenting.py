@@ -83,7 +83,7 @@ async def _finish(
         )
         if there is not None:
             await services.doors.give(tx, there.tenant, there.id, grant, actor="connect page")
-            woken = await wake(tx, there.id)
+            woken = await wake(tx, there.tenant, there.id)
             again = consent.connection is not None
             await _advance(tx, consent, there, woken, missing, again=again)
     if there is None:

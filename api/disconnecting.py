@@ -1,5 +1,7 @@
 """Giving access to an account back."""
 
+import asyncio
+
 import structlog
 from pydantic import SecretStr
 
@@ -15,12 +17,16 @@ from api.services import Services
 from connectors.access import Credential, CredentialKind, Installation, Password, Token
 from connectors.errors import ConnectorError
 from connectors.keeping import KeptGrant
-from storage import credentials
+from storage import credentials, erasing, schedules
 from storage.audit import AuditAction
 from storage.connections import Connection
 from storage.credentials import Vault
+from storage.erasing import Erasure
+from storage.errors import SetupError
+from storage.schedules import Hold
 
 log = structlog.get_logger()
+REVOKE_SECONDS = 15.0
 
 
 async def disconnect(services: Services, connection: Connection) -> Disconnected:
@@ -34,7 +40,25 @@ async def disconnect(services: Services, connection: Connection) -> Disconnected
     revoked = await _revoke(services, vault, connection)
     async with services.database.transaction() as tx:
         deleted = await credentials.forget(tx, connection.tenant, connection.id, actor="api")
+        if deleted:
+            await schedules.hold(tx, connection.tenant, connection.id, Hold.REAUTHORIZATION)
     return Disconnected(deleted=deleted, revoked=revoked)
+
+
+async def erase(services: Services, connection: Connection) -> Erasure | None:
+    """Revoke the grant, and begin to erase the connection with all that was made of it."""
+    keyring = services.doors.keyring
+    vault = Vault(services.database, keyring, connection.tenant, connection.id, actor="api")
+    try:
+        async with asyncio.timeout(REVOKE_SECONDS):
+            revoked = await _revoke(services, vault, connection)
+    except (TimeoutError, SetupError) as error:  # neither is a reason to keep anything
+        log.warning("grant.not_revoked", connection=str(connection.id), detail=str(error))
+        revoked = False
+    async with services.database.transaction() as tx:
+        return await erasing.request(
+            tx, connection.tenant, connection.id, revoked=revoked, actor="api"
+        )
 
 
 def as_credential(given: CredentialRequest) -> Credential:

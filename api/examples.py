@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-CONNECTION_ID = "01936f2e-7b1c-7d42-9a51-2f6f0c1d5b10"
-RUN_ID = "01936f2f-02aa-7c11-8e0d-6b2d9e4f7a21"
-AT = "2026-11-23T09:30:00+00:00"
+from api import upkeepexamples
+from api.upkeepexamples import AT, CONNECTION_ID, RUN_ID
+
 CONNECTION = {
     "id": CONNECTION_ID,
     "kind": "local",
@@ -232,6 +232,7 @@ ANSWERS: Mapping[str, Any] = {
     "estimate": ESTIMATE,
     "give_token": {"token": "hwc_8vS1q0...", "expires_at": AT},
     "give_ticket": {"ticket": "hwt_Jd02xk...", "expires_at": AT},
+    **upkeepexamples.ANSWERS,
     "begin_connecting": {**CONNECT_SESSION, "url": "http://127.0.0.1:8420/connect#0193.c2Vj"},
     "get_connecting": CONNECT_SESSION,
     "list_audit": {"items": [AUDIT]},

@@ -16,6 +16,7 @@ from api.problems import Code, Problem
 from storage.errors import (
     AnsweredAlready,
     DatabaseUnavailable,
+    DeletionDecided,
     KeyReused,
     NotAsked,
     NotDeployed,
@@ -24,6 +25,7 @@ from storage.errors import (
     RunEnded,
     RunStopping,
     RunUnfinished,
+    ScheduleInvalid,
     SetupError,
     StreamUnavailable,
 )
@@ -44,9 +46,11 @@ CONFLICTS: Mapping[type[Refused], Code] = {
     RunStopping: Code.RUN_STOPPING,
     RunUnfinished: Code.RUN_UNFINISHED,
     NothingFailed: Code.NOTHING_FAILED,
+    DeletionDecided: Code.DELETION_DECIDED,
     NotDeployed: Code.NOT_DEPLOYED,
     NotAsked: Code.NOT_ASKED,
     AnsweredAlready: Code.ANSWERED_ALREADY,
+    ScheduleInvalid: Code.INVALID_SCHEDULE,
 }
 
 

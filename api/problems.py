@@ -21,6 +21,7 @@ class Code(StrEnum):
     UNKNOWN_CONNECTOR = "unknown_connector"
     INVALID_CONFIG = "invalid_config"
     INVALID_PROFILE = "invalid_profile"
+    INVALID_SCHEDULE = "invalid_schedule"
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "not_allowed"
     FOREIGN_ORIGIN = "foreign_origin"
@@ -40,6 +41,7 @@ class Code(StrEnum):
     NOTHING_FAILED = "nothing_failed"
     NOT_ASKED = "not_asked"
     ANSWERED_ALREADY = "answered_already"
+    DELETION_DECIDED = "deletion_decided"
     NOT_DEPLOYED = "not_deployed"
     NO_WORKERS = "no_workers"
     SOURCE_TROUBLE = "source_trouble"
@@ -75,6 +77,9 @@ KINDS: Mapping[Code, Kind] = {
     ),
     Code.INVALID_PROFILE: Kind(
         422, "What a model should read cannot be asked for", action="Change what is named."
+    ),
+    Code.INVALID_SCHEDULE: Kind(
+        422, "Such a schedule cannot be kept", action="Change what is named."
     ),
     Code.UNAUTHENTICATED: Kind(
         401,
@@ -148,6 +153,7 @@ KINDS: Mapping[Code, Kind] = {
     ),
     Code.NOT_ASKED: Kind(409, "The run does not ask that", retryable=True),
     Code.ANSWERED_ALREADY: Kind(409, "It was answered otherwise before"),
+    Code.DELETION_DECIDED: Kind(409, "It is decided already"),
     Code.NOT_DEPLOYED: Kind(409, "No version is active", action="Activate a version first."),
     Code.NO_WORKERS: Kind(
         409,

@@ -1,21 +1,23 @@
-"""Runs that waited for an account: they go on once it is connected again."""
+"""What waited for an account, runs and schedules: it goes on once that is connected again."""
 
 from collections.abc import Sequence
 
 import structlog
 
 from api.services import Services
-from storage import runs
+from storage import runs, schedules
 from storage.database import Tx
 from storage.errors import StreamUnavailable
 from storage.events import WaitingReason
-from storage.ids import ConnectionId, RunId
+from storage.ids import ConnectionId, RunId, TenantId
+from storage.schedules import Hold
 
 log = structlog.get_logger()
 
 
-async def wake(tx: Tx, connection: ConnectionId) -> list[RunId]:
-    """In the transaction that keeps the new credential: no run misses it."""
+async def wake(tx: Tx, tenant: TenantId, connection: ConnectionId) -> list[RunId]:
+    """In the transaction that keeps the new credential, after it: nothing misses it."""
+    await schedules.let_go(tx, tenant, connection, Hold.REAUTHORIZATION)
     return await runs.wake(tx, connection=connection, reason=WaitingReason.REAUTHORIZATION)
 
 

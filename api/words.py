@@ -1,9 +1,12 @@
 """A run in plain words, for people at a terminal. No I/O, no colours."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from api.accounts import ErasureView
+from api.held import DeletionView
 from api.rollout import DeploymentView, FleetView, RampView
+from api.scheduling import ScheduleView, TickView
 from api.schemas import CountsView, EtaView, HitView, ReceiptView, RunView, StageView
 
 BEFORE_FIRST_STAGE = "Waiting for a worker."
@@ -157,12 +160,73 @@ def deployment(it: DeploymentView) -> list[str]:
     ]
 
 
+def schedule(it: ScheduleView) -> str:
+    """When it is due, and what became of it last."""
+    parts = (
+        clean(f"{it.cron} ({it.time_zone})")
+        if it.cron
+        else f"every {span(it.interval_seconds or 0)}",
+        f"up to {span(it.jitter_seconds)} later" if it.jitter_seconds else "",
+        _next(it),
+        f"last {tick(it.last)}" if it.last is not None else "",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def deletion(it: DeletionView) -> str:
+    """What may be gone, and why that is in doubt."""
+    doubts = {
+        "everything": "the listing named nothing of it",
+        "many": "that is unusually many",
+        "recent": "all were added lately, as a stale listing lacks",
+    }
+    doubt = doubts.get(it.reason, it.reason)
+    return clean(f"{it.artifacts:,} of {it.total:,} in {it.partition}: {doubt}")
+
+
+def erasure(it: ErasureView) -> list[str]:
+    """The receipt, or how far it is."""
+    counted = ", ".join(
+        f"{number:,} {name}" for name, number in sorted(it.counts.items()) if number
+    )
+    end = "Erased" if it.finished_at is not None else f"Being erased ({it.step})"
+    revoked = "The provider was told." if it.revoked else "No grant was revoked at a provider."
+    return [f"{end}: {counted or 'nothing yet'}.", f"{revoked} Receipt: {it.id}"]
+
+
+def tick(it: TickView) -> str:
+    missed = f", for {it.missed:,} that were missed too" if it.missed else ""
+    done = "started" if it.outcome == "started" else "skipped, for a run was at it:"
+    return f"{_minute(it.due_at)} {done} {it.run_id or ''}".rstrip() + missed
+
+
+def span(seconds: int | None) -> str:
+    """A whole number of days, hours, minutes or seconds."""
+    seconds = seconds or 0
+    for name, size in (("d", 24 * HOUR), ("h", HOUR), ("min", MINUTE)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {name}"
+    return f"{seconds} s"
+
+
 def hit(it: HitView) -> list[str]:
     """``path:first-last``, as editors and terminals make it clickable, and what is there."""
     place = f"{clean(it.path or it.url or it.title)}:{it.start_line}-{it.end_line}"
     symbol = f"  {clean(it.symbol)}" if it.symbol else ""
     snippet = [f"    {clean(line)}".rstrip() for line in _lines(it.snippet)]
     return [f"{place}{symbol}", *snippet]
+
+
+def _next(it: ScheduleView) -> str:
+    if it.paused:
+        return "paused"
+    if it.held is not None:
+        return clean(f"held: {sentences(it.held.message, it.held.action)}")
+    return f"next {_minute(it.next_at)}" if it.next_at is not None else ""
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _role(fleet: FleetView, ramp: RampView | None) -> str:

@@ -13,10 +13,10 @@ from datetime import timedelta
 
 import structlog
 
-from pipelines.duties import duties
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.heartbeat import Heart
 from pipelines.runtime import Services
+from pipelines.watching import watching
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
 from storage.events import Event, EventKind
@@ -57,10 +57,9 @@ class Dispatcher:
     async def serve(self) -> None:
         """Work until ``services.draining``, then until what runs here has come to a boundary."""
         self._heart.start()
-        beside = [
-            asyncio.create_task(work(), name=work.__name__.strip("_"))
-            for work in (self._tend, self._listen, self._sweep, *duties(self.services))
-        ]
+        watches = watching(self.services, self.orchestrator, self._due)
+        works = self._tend, self._listen, self._sweep, *watches
+        beside = [asyncio.create_task(work(), name=work.__qualname__) for work in works]
         drained = asyncio.create_task(self._wake_to_drain())
         try:
             while not self._draining:
@@ -81,6 +80,10 @@ class Dispatcher:
         if task := self._running.get(held):
             log.warning("dispatch.fenced", run=str(held[0]), attempt=held[1])
             task.cancel()
+
+    def _due(self, run: RunId) -> None:
+        self.services.unpublished.add(run)
+        self._nudge.set()
 
     @property
     def _draining(self) -> bool:
@@ -108,14 +111,16 @@ class Dispatcher:
     async def _heed(self) -> None:
         """Stop what shall stop: it hands over, and ``runs.honour`` or the next claim does the rest.
 
-        That is what its user or a monitor wishes for, and what is another version's now.
+        That is what its user or a monitor wishes for, what is another version's now, and what can
+        wait while somebody waits.
         """
         async with self.services.database.reading() as tx:
             mine = await runs.held(tx, worker=self.services.settings.name)
             misplaced = await runs.misplaced(tx, mine, version=self.services.settings.version)
+            yielding = await runs.yielding(tx, mine, version=self.services.settings.version)
         wished = {(each.run, each.attempt) for each in mine if each.wish}
         self.services.stopping.clear()
-        self.services.stopping.update(wished, misplaced)
+        self.services.stopping.update(wished, misplaced, yielding)
 
     async def _claim(self) -> bool:
         """Take runs for the free slots, unless we could not even hold on to what we have.
@@ -152,7 +157,8 @@ class Dispatcher:
         if run.tries > MOST_TRIES or (run.deaths >= MOST_DEATHS and not run.in_hand):
             await self._give_up(run)
             return
-        name = f"{run.title or run.workflow} · attempt {run.attempt}"
+        # No title: whatever Prefect is told is kept where nobody erases it.
+        name = f"{run.workflow} {run.id} · attempt {run.attempt}"
         try:
             await self.orchestrator.place(run.id, run.attempt, workflow=run.workflow, name=name)
         except AWAY:

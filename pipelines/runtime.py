@@ -33,7 +33,7 @@ from storage import connections, crashpoints, milestones, runs, schema
 from storage.connections import Connection
 from storage.database import Database, Tx, open_database
 from storage.errors import RunEnded, SetupError
-from storage.events import EventLog, State, fold
+from storage.events import EventLog, State
 from storage.ids import Attempt, RunId
 from storage.outputs import OutputLog
 from storage.queries import Queries
@@ -209,7 +209,7 @@ async def open_work(services: Services, run_id: RunId, attempt: Attempt) -> Asyn
     async with services.database.transaction() as tx:
         run = await runs.adopt(tx, run_id, attempt, worker=services.settings.name)
         connection = run.connection and await connections.get(tx, run.tenant, run.connection)
-        state = run.newest(await _folded(tx, run_id))
+        state = run.newest(await milestones.folded(tx, run_id))
         thoughts = await recall(tx, services.thinking, run, connection or None)
     crashpoints.reached("attempt.adopted")
     work = _work(services, run, connection or None, state, thoughts)
@@ -283,15 +283,6 @@ def _context(services: Services, run: Run, journal: Journal, thoughts: Thoughts 
         clock=services.clock,
         vital=journal.vital,
     )
-
-
-async def _folded(tx: Tx, run_id: RunId) -> State:
-    state: State = {}
-    number = 0
-    while page := await milestones.after(tx, run_id, number):
-        state = fold(state, (event for _, event in page))
-        number = page[-1][0]
-    return state
 
 
 def _redis_url(storage: StorageSettings) -> str:

@@ -51,6 +51,10 @@ class PipelineSettings(OutsideSettings):
     drain_seconds: float = Field(default=25.0, ge=0)
     """How long a run may take to its next boundary when the worker is told to stop."""
 
+    grace_days: float = Field(default=7.0, ge=0)
+    """How long what is gone from its source is kept, hidden: a listing that names it again within
+    that time brings it back."""
+
     workflows: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validation_alias="HEADWATER_WORKFLOWS"
     )
@@ -62,6 +66,11 @@ class PipelineSettings(OutsideSettings):
         if not isinstance(value, str):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @property
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(days=self.grace_days)
 
     @property
     def lease(self) -> timedelta:

@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import zstandard
-from sqlalchemy import and_, select
+from sqlalchemy import and_, delete, exists, select, true, tuple_
 
 from storage.bulk import batches, insert
 from storage.clock import now
 from storage.database import Tx
 from storage.ids import TenantId
-from storage.tables import blobs
+from storage.tables import artifacts, blobs
 
 LEVEL = 3
 
@@ -20,8 +20,10 @@ async def put(tx: Tx, tenant: TenantId, bodies: Mapping[str, bytes]) -> None:
     """Keep these contents by their digest. One that is there is left as it is."""
     there: set[str] = set()
     for batch in batches(bodies):
+        # Held to the commit: a sweep must not take what is about to be named again.
         query = select(blobs.c.digest).where(_these(tenant, batch))
-        there.update((await tx.execute(query)).scalars())
+        held = query.with_for_update(read=True, key_share=True)
+        there.update((await tx.execute(held)).scalars())
     new = {digest: body for digest, body in bodies.items() if digest not in there}
     if not new:
         return
@@ -37,6 +39,20 @@ async def get(tx: Tx, tenant: TenantId, digests: Collection[str]) -> Mapping[str
         packed = {row.digest: (row.body, row.size) for row in await tx.execute(query)}
         found |= await asyncio.to_thread(_unpacked, packed)
     return found
+
+
+async def sweep(tx: Tx, tenant: TenantId | None = None, *, limit: int = 500) -> int:
+    """Delete contents that no artifact names, of a tenant or of all. Answers how many."""
+    unnamed = ~exists().where(
+        artifacts.c.tenant_id == blobs.c.tenant_id, artifacts.c.digest == blobs.c.digest
+    )
+    mine = true() if tenant is None else blobs.c.tenant_id == tenant
+    key = tuple_(blobs.c.tenant_id, blobs.c.digest)
+    query = select(blobs.c.tenant_id, blobs.c.digest).where(mine, unnamed).limit(limit)
+    held = [tuple(row) for row in await tx.execute(query.with_for_update(skip_locked=True))]
+    # Looked at again, now that nobody can begin to name them.
+    gone = await tx.execute(delete(blobs).where(key.in_(held), unnamed))
+    return gone.rowcount
 
 
 async def has(tx: Tx, tenant: TenantId, digest: str) -> bool:

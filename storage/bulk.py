@@ -10,12 +10,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage.database import Tx
 
 T = TypeVar("T")
+Insert = postgresql.Insert | sqlite.Insert
 
 BATCH = 1_000
 """How many values an ``IN`` list may hold; the drivers stop at 32,766 parameters."""
 
 
-def insert(tx: Tx, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert(tx: Tx, table: Table) -> Insert:
     """An INSERT that knows ``ON CONFLICT``, which the two dialects spell alike."""
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
 

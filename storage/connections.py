@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, null, select, update
+from sqlalchemy import Row, Select, null, select, update
 
 from storage.bulk import insert
 from storage.clock import now
 from storage.database import Tx
 from storage.ids import ConnectionId, TenantId, new_id
 from storage.tables import connections
+
+_THERE = connections.c.leaving_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ async def connect(
 
 async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connection | None:
     query = select(connections).where(
-        connections.c.tenant_id == tenant, connections.c.id == connection_id
+        connections.c.tenant_id == tenant, connections.c.id == connection_id, _THERE
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else _connection(row)
@@ -83,6 +85,7 @@ async def of_account(
         connections.c.owner == owner,
         connections.c.kind == kind,
         connections.c.account == account,
+        _THERE,
     )
     row = (await tx.execute(query.order_by(connections.c.id.desc()).limit(1))).one_or_none()
     return None if row is None else _connection(row)
@@ -92,7 +95,7 @@ async def page(
     tx: Tx, tenant: TenantId, *, owner: str | None, after: ConnectionId | None, limit: int
 ) -> list[Connection]:
     """The newest first; ``after`` is the last one of the page before."""
-    query = select(connections).where(connections.c.tenant_id == tenant)
+    query = select(connections).where(connections.c.tenant_id == tenant, _THERE)
     if owner is not None:
         query = query.where(connections.c.owner == owner)
     if after is not None:
@@ -101,11 +104,14 @@ async def page(
     return [_connection(row) for row in rows]
 
 
-async def of_owner(tx: Tx, tenant: TenantId, owner: str) -> list[ConnectionId]:
-    query = select(connections.c.id).where(
+def ids_of(tenant: TenantId, owner: str) -> Select[Any]:
+    return select(connections.c.id).where(
         connections.c.tenant_id == tenant, connections.c.owner == owner
     )
-    return [ConnectionId(each) for each in await tx.scalars(query)]
+
+
+async def of_owner(tx: Tx, tenant: TenantId, owner: str) -> list[ConnectionId]:
+    return [ConnectionId(each) for each in await tx.scalars(ids_of(tenant, owner))]
 
 
 async def narrow(

@@ -41,6 +41,7 @@ WRITER_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # a commit we have told of survives a power cut
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what was erased is not in the file either
     "PRAGMA cache_size=-16384",
     "PRAGMA journal_size_limit=67108864",
 )

@@ -14,6 +14,8 @@ StorageError
 │   ├── RunStopping        the run is being cancelled: it takes no other wish
 │   ├── RunUnfinished      this needs a run that is over
 │   ├── NothingFailed      there is nothing to try again
+│   ├── ScheduleInvalid    no such schedule can be kept: change what it names
+│   ├── DeletionDecided    what was in doubt is decided already
 │   ├── NotDeployed        this needs an active version
 │   ├── NotAsked           the run does not want to know that
 │   ├── AnsweredAlready    the run was told something else before
@@ -128,6 +130,14 @@ class RunUnfinished(Refused):
 
 class NothingFailed(Refused):
     action = "Nothing to do. Start a new run to look for changes."
+
+
+class ScheduleInvalid(Refused):
+    action = "Change what is named."
+
+
+class DeletionDecided(Refused):
+    action = "Nothing to do. The next listing asks again where something is in doubt."
 
 
 class NotDeployed(Refused):

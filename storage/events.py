@@ -8,7 +8,7 @@ A *milestone* is also a row in SQL and carries its number there; a *tick* (progr
 stream only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     STAGE_FINISHED = "stage.finished"
     QUERYABLE = "run.queryable"  # the first artifact can be searched
     ITEM_FAILED = "item.failed"
+    DELETION_HELD = "deletion.held"  # a listing lacks so much that somebody has to say it is gone
     ATTEMPT_LOST = "attempt.lost"
     ATTEMPT_HANDED_OVER = "attempt.handed_over"
     STALLED = "attempt.stalled"
@@ -226,6 +227,10 @@ class EventLog(Protocol):
 
     async def position(self, run: RunId) -> Position | None:
         """How far the stream has come, or None if the run has no stream."""
+        ...
+
+    async def forget(self, runs: Collection[RunId]) -> None:
+        """Delete the streams of these runs, and what the server keeps of them on its disk."""
         ...
 
     async def probe(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from storage.bulk import batches, insert
 from storage.clock import now
 from storage.database import Tx
-from storage.ids import TenantId
+from storage.ids import ConnectionId, TenantId
 from storage.tables import ledger
 
 
@@ -27,8 +27,17 @@ async def get(tx: Tx, tenant: TenantId, keys: Collection[str]) -> Mapping[str, A
     return found
 
 
-async def put(tx: Tx, tenant: TenantId, rows: Mapping[str, tuple[str, Any]]) -> None:
-    """Keep (component, value) by key. The first value stays: others may have built on it."""
+async def put(
+    tx: Tx,
+    tenant: TenantId,
+    rows: Mapping[str, tuple[str, Any]],
+    *,
+    connection: ConnectionId | None = None,
+) -> None:
+    """Keep (component, value) by key. The first value stays: others may have built on it.
+
+    It goes with the ``connection`` of whose content it was made.
+    """
     if not rows:
         return
     moment = now()
@@ -39,6 +48,7 @@ async def put(tx: Tx, tenant: TenantId, rows: Mapping[str, tuple[str, Any]]) -> 
                 "tenant_id": tenant,
                 "key": key,
                 "component": component,
+                "connection_id": connection,
                 "value": value,
                 "created_at": moment,
             }

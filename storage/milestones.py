@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from storage.database import Tx
-from storage.events import Event, EventKind
+from storage.events import Event, EventKind, State, fold
 from storage.ids import Attempt, RunId, TenantId
 from storage.tables import milestones
 
@@ -32,6 +32,16 @@ async def after(tx: Tx, run_id: RunId, number: int, *, limit: int = 500) -> list
         )
         for row in await tx.execute(query)
     ]
+
+
+async def folded(tx: Tx, run_id: RunId) -> State:
+    """The state that all of them come to."""
+    state: State = {}
+    number = 0
+    while page := await after(tx, run_id, number):
+        state = fold(state, (event for _, event in page))
+        number = page[-1][0]
+    return state
 
 
 async def add(tx: Tx, tenant: TenantId, run_id: RunId, number: int, event: Event) -> None:

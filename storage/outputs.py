@@ -8,7 +8,7 @@ In the log, every piece is a field of the state under a name of its own, so that
 it is everywhere; readers see the pieces put together: ``docs/events.md`` lists the fields.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -108,6 +108,9 @@ class OutputLog:
     ) -> Mapping[RunId, Sequence[Recorded]]:
         news = await self.inner.tail(cursors, patience_seconds=patience_seconds)
         return {run: [_told(each) for each in recorded] for run, recorded in news.items()}
+
+    async def forget(self, runs: Collection[RunId]) -> None:
+        await self.inner.forget(runs)
 
     async def position(self, run: RunId) -> Position | None:
         return await self.inner.position(run)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from storage import artifacts, failures, runs
+from storage.artifacts import ArtifactStatus
 from storage.clock import now
 from storage.counts import Counts
 from storage.database import Tx
@@ -14,6 +15,7 @@ from storage.events import EventKind, RunStatus
 from storage.failures import Failure
 from storage.ids import ConnectionId, RunId, TenantId
 from storage.runs import Run
+from storage.tables import artifacts as artifacts_table
 from storage.tables import chunks, milestones
 
 SAMPLE = 10
@@ -67,7 +69,13 @@ def _seconds(run: Run) -> float | None:
 async def _index(tx: Tx, connection: ConnectionId | None) -> Index:
     if connection is None:
         return Index(artifacts=0, chunks=0)
-    query = select(func.count()).select_from(chunks).where(chunks.c.connection_id == connection)
+    query = (
+        select(func.count())
+        .select_from(chunks.join(artifacts_table, artifacts_table.c.id == chunks.c.artifact_id))
+        .where(
+            chunks.c.connection_id == connection, artifacts_table.c.status != ArtifactStatus.HIDDEN
+        )
+    )
     return Index(
         artifacts=await artifacts.searchable(tx, connection),
         chunks=int((await tx.execute(query)).scalar_one()),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client import calls
 from api.client.calls import Call
 from api.client.errors import ServerAway, Unavailable
@@ -18,7 +18,10 @@ from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.estimates import EstimateView
 from api.frames import StreamFrame
+from api.fresh import FreshnessView
+from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
+from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
     ArtifactView,
     HitView,
@@ -99,6 +102,44 @@ class AsyncClient:
     async def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""
         return await self._do(calls.start(connection_id))
+
+    def schedules(self) -> AsyncIterator[ScheduleView]:
+        return self._pages(calls.schedules)
+
+    async def schedule(self, connection_id: UUID | str) -> ScheduleHistory:
+        return await self._do(calls.schedule(connection_id))
+
+    async def put_schedule(
+        self, connection_id: UUID | str, wanted: Mapping[str, Any]
+    ) -> ScheduleView:
+        """``wanted`` as in PUT /v1/connections/ID/schedule: ``cron`` or ``interval_seconds``."""
+        return await self._do(calls.put_schedule(connection_id, wanted))
+
+    async def ask_schedule(self, connection_id: UUID | str, what: str) -> ScheduleView:
+        """``pause`` or ``resume``."""
+        return await self._do(calls.ask_schedule(connection_id, what))
+
+    async def delete_schedule(self, connection_id: UUID | str) -> None:
+        await self._do(calls.delete_schedule(connection_id))
+
+    def deletions(self) -> AsyncIterator[DeletionView]:
+        """What may be gone from its source, and waits for a decision."""
+        return self._pages(calls.deletions)
+
+    async def decide_deletion(self, deletion_id: UUID | str, what: str) -> Decided:
+        """``approve`` or ``decline``."""
+        return await self._do(calls.decide_deletion(deletion_id, what))
+
+    async def erase(self, connection_id: UUID | str) -> ErasureView:
+        """Disconnect for good: revoke the grant, and erase every byte of the connection."""
+        return await self._do(calls.erase(connection_id))
+
+    async def erasure(self, erasure_id: UUID | str) -> ErasureView:
+        """How far it is; at last its receipt."""
+        return await self._do(calls.erasure(erasure_id))
+
+    async def freshness(self, connection_id: UUID | str) -> FreshnessView:
+        return await self._do(calls.freshness(connection_id))
 
     async def run(self, run_id: UUID | str) -> RunView:
         return await self._do(calls.run(run_id))

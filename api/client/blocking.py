@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 
-from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client import calls
 from api.client.calls import Call
 from api.client.errors import ServerAway, Unavailable
@@ -17,7 +17,10 @@ from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.estimates import EstimateView
 from api.frames import StreamFrame
+from api.fresh import FreshnessView
+from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
+from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
     ArtifactView,
     HitView,
@@ -101,6 +104,42 @@ class Client:
     def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""
         return self._do(calls.start(connection_id))
+
+    def schedules(self) -> Iterator[ScheduleView]:
+        return self._pages(calls.schedules)
+
+    def schedule(self, connection_id: UUID | str) -> ScheduleHistory:
+        return self._do(calls.schedule(connection_id))
+
+    def put_schedule(self, connection_id: UUID | str, wanted: Mapping[str, Any]) -> ScheduleView:
+        """``wanted`` as in PUT /v1/connections/ID/schedule: ``cron`` or ``interval_seconds``."""
+        return self._do(calls.put_schedule(connection_id, wanted))
+
+    def ask_schedule(self, connection_id: UUID | str, what: str) -> ScheduleView:
+        """``pause`` or ``resume``."""
+        return self._do(calls.ask_schedule(connection_id, what))
+
+    def delete_schedule(self, connection_id: UUID | str) -> None:
+        self._do(calls.delete_schedule(connection_id))
+
+    def deletions(self) -> Iterator[DeletionView]:
+        """What may be gone from its source, and waits for a decision."""
+        return self._pages(calls.deletions)
+
+    def decide_deletion(self, deletion_id: UUID | str, what: str) -> Decided:
+        """``approve`` or ``decline``."""
+        return self._do(calls.decide_deletion(deletion_id, what))
+
+    def erase(self, connection_id: UUID | str) -> ErasureView:
+        """Disconnect for good: revoke the grant, and erase every byte of the connection."""
+        return self._do(calls.erase(connection_id))
+
+    def erasure(self, erasure_id: UUID | str) -> ErasureView:
+        """How far it is; at last its receipt."""
+        return self._do(calls.erasure(erasure_id))
+
+    def freshness(self, connection_id: UUID | str) -> FreshnessView:
+        return self._do(calls.freshness(connection_id))
 
     def run(self, run_id: UUID | str) -> RunView:
         return self._do(calls.run(run_id))

@@ -8,10 +8,13 @@ from uuid import UUID, uuid4
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade
+from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client.errors import Refusal, Said, refusal
 from api.estimates import EstimateView
+from api.fresh import FreshnessView
+from api.held import Decided, DeletionView
 from api.rollout import DeploymentView
+from api.scheduling import ScheduleHistory, ScheduleView
 from api.schemas import (
     ArtifactView,
     Hits,
@@ -88,6 +91,53 @@ def estimate(connection_id: UUID | str) -> Call[EstimateView]:
 def start(connection_id: UUID | str) -> Call[Started]:
     path = f"/v1/connections/{connection_id}/runs"
     return Call("POST", path, _reader(Started), headers=_once())
+
+
+def schedules(cursor: str | None) -> Call[Page[ScheduleView]]:
+    return Call(
+        "GET", "/v1/schedules", _reader(Page[ScheduleView]), _params(cursor=cursor, limit=200)
+    )
+
+
+def schedule(connection_id: UUID | str) -> Call[ScheduleHistory]:
+    path = f"/v1/connections/{connection_id}/schedule"
+    return Call("GET", path, _reader(ScheduleHistory))
+
+
+def put_schedule(connection_id: UUID | str, wanted: Mapping[str, Any]) -> Call[ScheduleView]:
+    path = f"/v1/connections/{connection_id}/schedule"
+    return Call("PUT", path, _reader(ScheduleView), body=wanted)
+
+
+def ask_schedule(connection_id: UUID | str, what: str) -> Call[ScheduleView]:
+    path = f"/v1/connections/{connection_id}/schedule/{what}"
+    return Call("POST", path, _reader(ScheduleView), headers=_once())
+
+
+def delete_schedule(connection_id: UUID | str) -> Call[None]:
+    return Call("DELETE", f"/v1/connections/{connection_id}/schedule", lambda _: None)
+
+
+def deletions(cursor: str | None) -> Call[Page[DeletionView]]:
+    params = _params(cursor=cursor, limit=200)
+    return Call("GET", "/v1/deletions", _reader(Page[DeletionView]), params)
+
+
+def decide_deletion(deletion_id: UUID | str, what: str) -> Call[Decided]:
+    path = f"/v1/deletions/{deletion_id}/{what}"
+    return Call("POST", path, _reader(Decided), headers=_once())
+
+
+def erase(connection_id: UUID | str) -> Call[ErasureView]:
+    return Call("DELETE", f"/v1/connections/{connection_id}", _reader(ErasureView))
+
+
+def erasure(erasure_id: UUID | str) -> Call[ErasureView]:
+    return Call("GET", f"/v1/erasures/{erasure_id}", _reader(ErasureView))
+
+
+def freshness(connection_id: UUID | str) -> Call[FreshnessView]:
+    return Call("GET", f"/v1/connections/{connection_id}/freshness", _reader(FreshnessView))
 
 
 def run(run_id: UUID | str) -> Call[RunView]:

@@ -7,11 +7,22 @@ from api.commands.ending import ExitCode, Trouble
 
 def run_id(text: str) -> UUID:
     """Raises ``Trouble`` for what cannot be one."""
+    return _id(text, "run", "`headwater runs` lists them.")
+
+
+def connection_id(text: str) -> UUID:
+    """Raises ``Trouble`` for what cannot be one."""
+    return _id(text, "connection", "`headwater connections` lists them.")
+
+
+def deletion_id(text: str) -> UUID:
+    """Raises ``Trouble`` for what cannot be one."""
+    return _id(text, "deletion", "`headwater deletions list` shows them.")
+
+
+def _id(text: str, of: str, action: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise Trouble(
-            f"{text!r} is not the id of a run.",
-            action="`headwater runs` lists them.",
-            code=ExitCode.USAGE,
-        ) from None
+        message = f"{text!r} is not the id of a {of}."
+        raise Trouble(message, action=action, code=ExitCode.USAGE) from None

@@ -64,6 +64,12 @@ export const post = (path, body) => ask(path, {
   body: JSON.stringify(body ?? {}),
 });
 
+export const put = (path, body) => ask(path, {
+  method: "PUT",
+  headers: { accept: "application/json", "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
 const query = (values) => new URLSearchParams(
   Object.entries(values).filter(([, value]) => value !== null && value !== undefined),
 ).toString();
@@ -72,6 +78,16 @@ export const api = {
   connect: (kind, config) => post("v1/connections", { kind, config }),
   connecting: (wanted) => post("v1/connect-sessions", wanted),
   connection: (id) => ask(`v1/connections/${id}`),
+  connections: (cursor) => ask(`v1/connections?${query({ cursor, limit: 50 })}`),
+  freshness: (id) => ask(`v1/connections/${id}/freshness`),
+  schedule: (id) => ask(`v1/connections/${id}/schedule`),
+  setSchedule: (id, wanted) => put(`v1/connections/${id}/schedule`, wanted),
+  askSchedule: (id, what) => post(`v1/connections/${id}/schedule/${what}`),
+  removeSchedule: (id) => ask(`v1/connections/${id}/schedule`, { method: "DELETE" }),
+  deletions: (connection_id) => ask(`v1/deletions?${query({ connection_id, limit: 50 })}`),
+  deletion: (id) => ask(`v1/deletions/${id}`),
+  decide: (id, what) => post(`v1/deletions/${id}/${what}`),
+  erase: (id) => ask(`v1/connections/${id}`, { method: "DELETE" }),
   start: (connection) => post(`v1/connections/${connection}/runs`),
   runs: () => ask("v1/runs?limit=20"),
   run: (id) => ask(`v1/runs/${id}`),

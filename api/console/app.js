@@ -2,6 +2,7 @@
 // a bookmark or another device shows the same.
 
 import { signIn } from "./api.js";
+import { connectionPage, connectionsPage } from "./connections.js";
 import { h, say } from "./dom.js";
 import { home } from "./home.js";
 import { runPage } from "./run.js";
@@ -23,6 +24,9 @@ function show() {
 function pageFor(path, parameters) {
   const run = path.match(/^\/runs\/([0-9a-fA-F-]{36})$/);
   if (run) return runPage(run[1]);
+  const connection = path.match(/^\/connections\/([0-9a-fA-F-]{36})$/);
+  if (connection) return connectionPage(connection[1]);
+  if (path === "/connections") return connectionsPage();
   if (path === "/search") {
     box.value = parameters.get("q") ?? "";
     return searchPage(box.value);

@@ -56,3 +56,8 @@ export function ago(moment) {
   if (seconds < 86400) return `${span(seconds)} ago`;
   return new Date(moment).toLocaleDateString();
 }
+
+/** A moment that may be to come, as a person says it. */
+export function when(moment) {
+  return new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}

@@ -92,7 +92,7 @@ async def connect(
         )
         if given is not None:
             await services.doors.give(tx, tenant, connection.id, given, actor="api")
-            woken.extend(await wake(tx, connection.id))
+            woken.extend(await wake(tx, tenant, connection.id))
         headers = {"Location": f"/v1/connections/{connection.id}"}
         view = (await _shown(tx, tenant, [connection]))[0]
         return Answer(201 if created else 200, headers, view.model_dump(mode="json"))

@@ -56,18 +56,18 @@ async def _attempt(
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """The parts of an ingestion as Prefect tasks."""
+    """The parts of an ingestion as Prefect tasks. Their names tell nothing of the source."""
 
     ingestion: Ingestion
 
     async def crawl(self, partition: PartitionKey) -> None:
-        await _task("crawl {partition}", Plain(self.ingestion).crawl)(partition)
+        await _task("crawl", Plain(self.ingestion).crawl)(partition)
 
     async def batch(self, number: int) -> None:
         await _task("batch {number}", Plain(self.ingestion).batch)(number)
 
     async def tidy(self, partition: PartitionKey) -> None:
-        await _task("tidy {partition}", Plain(self.ingestion).tidy)(partition)
+        await _task("tidy", Plain(self.ingestion).tidy)(partition)
 
 
 def _task(name: str, part: Callable[P, Coroutine[Any, Any, None]]) -> Task[P, Any]:

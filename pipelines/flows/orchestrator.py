@@ -4,7 +4,7 @@ Only calls of the public client. The server is a shell: whose turn it is and how
 decided by the run's row, and the server's states follow.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -18,12 +18,13 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
+    FlowRunFilterIdempotencyKey,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
-from prefect.exceptions import Abort, ObjectAlreadyExists, PrefectException
+from prefect.exceptions import Abort, ObjectAlreadyExists, ObjectNotFound, PrefectException
 from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed, Pending
 
@@ -42,6 +43,7 @@ SHELLS: Mapping[str, Flow[[UUID, int], Any]] = {
 
 OF_WORKFLOW = "workflow:"
 """The tag that says which one it is, so that a worker leaves alone what it does not know."""
+AT_ONCE = 100
 
 log = structlog.get_logger()
 
@@ -147,6 +149,17 @@ class Orchestrator:
             )
         )
         return [placed for each in found if (placed := _placed(each))]
+
+    async def forget(self, runs: Collection[tuple[RunId, Attempt]]) -> None:
+        """Delete the flow runs of all attempts at these runs. Doing it again is harmless."""
+        keys = [f"{run}:{number}" for run, last in runs for number in range(1, last + 1)]
+        for start in range(0, len(keys), AT_ONCE):
+            some = FlowRunFilterIdempotencyKey(any_=keys[start : start + AT_ONCE])
+            for each in await self.client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(idempotency_key=some), limit=AT_ONCE
+            ):
+                with suppress(ObjectNotFound):
+                    await self.client.delete_flow_run(each.id)
 
     async def write_off(self, placed: Placed) -> None:
         state: Any = Crashed(message="The process that ran this attempt is gone.")

@@ -14,7 +14,7 @@ from storage.artifacts import ArtifactStatus, NewSkip
 from storage.counts import Counts
 from storage.failures import Failure
 
-SKIPPED, FAILED = ArtifactStatus.SKIPPED, ArtifactStatus.FAILED
+FAILED, HIDDEN, SKIPPED = ArtifactStatus.FAILED, ArtifactStatus.HIDDEN, ArtifactStatus.SKIPPED
 
 
 async def store(
@@ -110,13 +110,14 @@ class Staging:
         await artifacts.describe(step.tx, self.ingestion.work.connection.id, without)
 
     async def _delete(self, step: Step) -> None:
-        there = [key for key in self.page.gone if key in self.before.known]
+        known = self.before.known
+        there = [key for key in self.page.gone if key in known and known[key].status is not HIDDEN]
         if not there:
             return
         # One that this run had staged is accounted for as a skip: it was there, and is gone.
         owed = len(there) - self.before.found(there)
         step.counts += Counts(skipped={"deleted": owed} if owed else {})
-        deleted = await artifacts.delete(step.tx, self.ingestion.work.connection.id, there)
+        deleted = await artifacts.hide(step.tx, self.ingestion.work.connection.id, there)
         step.counts += Counts(deleted=deleted - owed)
 
     async def _hide(self, step: Step) -> None:
@@ -124,9 +125,9 @@ class Staging:
         ids = [key for key in page.lost if key in self.before.known]
         scope = (work.connection.id, work.run.id)
         within = [part_of(key, "") for key in ids]
-        hidden = await artifacts.hide(step.tx, *scope, ids=ids, beginnings=within)
+        hidden = await artifacts.lose(step.tx, *scope, ids=ids, beginnings=within)
         for partition in page.lost_parts:
-            hidden += await artifacts.hide(step.tx, *scope, partition=partition)
+            hidden += await artifacts.lose(step.tx, *scope, partition=partition)
             await partitions.forget(step.tx, work.connection.id, partition)
         if hidden.number:
             skipped = {artifacts.ACCESS_LOST: hidden.number}

@@ -9,50 +9,51 @@ import structlog
 from connectors.artifact import ExternalId, PartitionKey, whole_of
 from connectors.errors import SourceUnavailable
 from connectors.events import CensusComplete
+from pipelines.certainty import Verdict, judge
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.flows.ingestion import Ingestion
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.vital import SOURCE_PATIENCE
-from storage import artifacts, crashpoints
+from storage import artifacts, crashpoints, deletions, runs
 from storage.artifacts import ArtifactStatus, Known
 from storage.clock import now
 from storage.counts import Counts
+from storage.events import EventKind
 
-FEW = 20
-SHARE = 0.1
-KEEP_HIDDEN = timedelta(days=30)
+KEEP_LOST = timedelta(days=30)
 """What access was lost to may come back, with nothing to pay for it; after that it is deleted."""
-_UNSEEN = frozenset({ArtifactStatus.SKIPPED, ArtifactStatus.HIDDEN})
 
 log = structlog.get_logger()
 
 
 @component(Traced(), Boundary(), Retry(on=(SourceUnavailable,), attempts=5))
 async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
-    """Delete what a complete census of the partition does not name.
+    """Let go what a complete census of the partition does not name, where that is certain.
 
-    A large loss looks like a disk that is not mounted or a permission that was taken: more than
-    ``FEW`` and more than ``SHARE`` of the partition are held back, and the run says so.
+    What is in doubt (``pipelines.certainty``) is kept, and the run says so.
     """
     work = ingestion.work
     work.go_on()
     work.moved("Looking for what is gone from the source")
     with context.vital.holding(SOURCE_PATIENCE):
         seen = await _census(ingestion, partition)
-    gone = [] if seen is None else await _absent(ingestion, partition, seen)
+    if seen is None:
+        verdict = Verdict()
+    else:
+        absent = await _absent(ingestion, partition, seen)
+        settled_at = await work.look(lambda tx: runs.first_success(tx, work.connection.id))
+        verdict = judge(
+            absent, named=len(seen), settled_at=settled_at, now=work.context.clock.now()
+        )
     crashpoints.reached("tidy.listed")
-    allowed = max(FEW, SHARE * (len(seen or ()) + len(gone)))
-    if len(gone) > allowed:
-        log.warning("tidy.held_back", partition=partition, artifacts=len(gone))
-        ingestion.held_back += len(gone)
-        gone = []
+    ingestion.held_back += len(verdict.kept)
 
     async def write(step: Step) -> None:
-        ids = [known.external_id for known in gone]
-        step.counts += Counts(deleted=await artifacts.delete(step.tx, work.connection.id, ids))
-        await artifacts.forget_hidden(step.tx, work.connection.id, since=now() - KEEP_HIDDEN)
+        if seen is not None:
+            await _settle(ingestion, step, partition, seen, verdict)
+        await artifacts.forget_lost(step.tx, work.connection.id, since=now() - KEEP_LOST)
         step.tidied += 1
         crashpoints.reached("tidy.writing")
         work.progress.searchable = await artifacts.searchable(step.tx, work.connection.id)
@@ -60,6 +61,43 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
     await work.journal.commit(write)
     crashpoints.reached("tidy.committed")
     work.moved()
+
+
+async def _settle(
+    ingestion: Ingestion,
+    step: Step,
+    partition: PartitionKey,
+    seen: frozenset[str],
+    verdict: Verdict,
+) -> None:
+    """What is named comes back, what is gone goes, and what is in doubt is asked about."""
+    run, connection = ingestion.work.run, ingestion.work.connection.id
+    await artifacts.find_again(step.tx, connection, partition, seen)
+    ids = [known.external_id for known in verdict.gone]
+    step.counts += Counts(deleted=await artifacts.hide(step.tx, connection, ids))
+    if verdict.doubt is None:
+        await deletions.settle(step.tx, connection, partition)
+        return
+    log.warning("tidy.held_back", partition=partition, artifacts=len(verdict.kept))
+    asked = await deletions.doubt(
+        step.tx,
+        run.tenant,
+        connection,
+        partition,
+        run=run.id,
+        missing=[known.external_id for known in verdict.kept],
+        total=len(seen) + len(verdict.kept),
+        reason=verdict.doubt,
+    )
+    told = {
+        "deletion_id": str(asked.id),
+        "partition": partition,
+        "artifacts": asked.artifacts,
+        "total": asked.total,
+        "reason": asked.reason,
+        "action": "Look whether they are gone from the source, then approve it or decline it.",
+    }
+    step.tell(EventKind.DELETION_HELD, told)
 
 
 async def _census(ingestion: Ingestion, partition: PartitionKey) -> frozenset[str] | None:
@@ -82,8 +120,17 @@ async def _census(ingestion: Ingestion, partition: PartitionKey) -> frozenset[st
 async def _absent(
     ingestion: Ingestion, partition: PartitionKey, seen: frozenset[str]
 ) -> list[Known]:
-    """Those skipped or hidden are in no census, and not in the index; parts go with their whole."""
+    """Skipped ones are not in a census, and were never in the index; parts go with their whole.
+
+    What this very run has seen is there, whatever a listing says that was made before.
+    """
     work = ingestion.work
     absent = await work.look(lambda tx: artifacts.absent(tx, work.connection.id, partition, seen))
-    wanted = (known for known in absent if known.status not in _UNSEEN)
+    wanted = (
+        known
+        for known in absent
+        if known.status is not ArtifactStatus.SKIPPED
+        and known.run_id != work.run.id
+        and known.external_id not in ingestion.settled
+    )
     return [known for known in wanted if whole_of(ExternalId(known.external_id)) not in seen]

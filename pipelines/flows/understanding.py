@@ -75,7 +75,8 @@ class Understanding:
 
     async def keep(self, step: Step, work: Work) -> None:
         """What was paid is kept with what was made of it."""
-        await put(step.tx, work.run.tenant, self.ledger.rows())
+        rows = self.ledger.rows()
+        await put(step.tx, work.run.tenant, rows, connection=work.connection.id)
         await usage.add(step.tx, work.run.tenant, work.run.id, self.used)
 
 

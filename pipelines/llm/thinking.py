@@ -130,8 +130,7 @@ def _service(run: Run) -> ServiceClass:
     """Who waits for an answer comes first, then who watches an ingestion; a schedule can wait."""
     if run.workflow != INGEST:
         return ServiceClass.INTERACTIVE
-    scheduled = run.input.get("trigger") == "schedule"
-    return ServiceClass.SCHEDULED if scheduled else ServiceClass.ONBOARDING
+    return ServiceClass.SCHEDULED if run.scheduled else ServiceClass.ONBOARDING
 
 
 @asynccontextmanager

@@ -5,6 +5,15 @@ ready, or until it is skipped or deleted. Nothing here is fenced by itself: an a
 transactions that also call ``runs.save``.
 """
 
+from storage.artifacts.leaving import (
+    GONE,
+    find_again,
+    forgive,
+    hide,
+    miss,
+    missed,
+    purge,
+)
 from storage.artifacts.reading import (
     absent,
     backlog,
@@ -32,8 +41,8 @@ from storage.artifacts.writing import (
     TOLD,
     delete,
     describe,
-    forget_hidden,
-    hide,
+    forget_lost,
+    lose,
     ready,
     skip,
     stage,
@@ -42,6 +51,7 @@ from storage.artifacts.writing import (
 
 __all__ = [
     "ACCESS_LOST",
+    "GONE",
     "TOLD",
     "ArtifactRow",
     "ArtifactStatus",
@@ -56,11 +66,17 @@ __all__ = [
     "delete",
     "describe",
     "described",
-    "forget_hidden",
+    "find_again",
+    "forget_lost",
+    "forgive",
     "get",
     "hide",
     "known",
+    "lose",
+    "miss",
+    "missed",
     "page",
+    "purge",
     "queue",
     "ready",
     "searchable",

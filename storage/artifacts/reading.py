@@ -13,6 +13,7 @@ from storage.ids import ArtifactId, ConnectionId, RunId, TenantId
 from storage.tables import artifacts, failures
 
 _KNOWN = select(*(artifacts.c[each.name] for each in fields(Known)))
+_SHOWN = artifacts.c.status != ArtifactStatus.HIDDEN
 _STAGED = select(*(artifacts.c[each.name] for each in fields(Staged)))
 
 
@@ -80,10 +81,12 @@ async def backlog(tx: Tx, connection_id: ConnectionId) -> int:
 async def absent(
     tx: Tx, connection_id: ConnectionId, partition: str, seen: Collection[str]
 ) -> list[Known]:
-    """What is kept of the partition and was not seen in a census of it."""
+    """What is kept of the partition, not hidden, and was not seen in a census of it."""
     there = seen if isinstance(seen, set | frozenset) else frozenset(seen)
     query = _KNOWN.where(
-        artifacts.c.connection_id == connection_id, artifacts.c.partition == partition
+        artifacts.c.connection_id == connection_id,
+        artifacts.c.partition == partition,
+        _SHOWN,
     )
     async with tx.stream(query) as rows:
         return [_known(row) async for row in rows if row.external_id not in there]
@@ -110,12 +113,14 @@ async def page(
     after: ArtifactId | None,
     limit: int,
 ) -> list[ArtifactRow]:
-    """In the order of discovery; ``after`` is the last one of the page before."""
+    """In the order of discovery; ``after`` is the last one of the page before.
+
+    What is hidden is only told to whoever asks for it by its status.
+    """
     where = [artifacts.c.tenant_id == tenant, artifacts.c.connection_id == connection_id]
     if run is not None:
         where.append(artifacts.c.run_id == run)
-    if status is not None:
-        where.append(artifacts.c.status == status)
+    where.append(_SHOWN if status is None else artifacts.c.status == status)
     if after is not None:
         where.append(artifacts.c.id > after)
     query = select(artifacts).where(*where).order_by(artifacts.c.id).limit(limit)
@@ -144,7 +149,8 @@ async def useful(
 
 
 async def get(tx: Tx, tenant: TenantId, artifact_id: ArtifactId) -> ArtifactRow | None:
-    query = select(artifacts).where(artifacts.c.tenant_id == tenant, artifacts.c.id == artifact_id)
+    mine = artifacts.c.tenant_id == tenant
+    query = select(artifacts).where(mine, artifacts.c.id == artifact_id, _SHOWN)
     rows = await _shown(tx, query)
     return rows[0] if rows else None
 
@@ -196,6 +202,8 @@ def _known(row: Row[Any]) -> Known:
         digest=row.digest,
         ready_key=row.ready_key,
         run_id=None if row.run_id is None else RunId(row.run_id),
+        created_at=row.created_at,
+        missing_since=row.missing_since,
     )
 
 

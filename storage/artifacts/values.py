@@ -14,7 +14,7 @@ class ArtifactStatus(StrEnum):
     READY = "ready"
     SKIPPED = "skipped"
     FAILED = "failed"
-    HIDDEN = "hidden"  # access was lost: kept, and shown to nobody
+    HIDDEN = "hidden"  # gone from its source, or access was lost: kept for a while, and not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,9 @@ class Known:
     digest: str | None
     ready_key: str | None
     run_id: RunId | None
+    created_at: datetime
+    missing_since: datetime | None = None
+    """When a listing of its source lacked it for the first time in a row."""
 
 
 @dataclass(frozen=True, slots=True)

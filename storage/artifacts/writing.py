@@ -25,7 +25,12 @@ ACCESS_LOST = "access_lost"
 # What a row keeps when its artifact is seen again: who it is, and what is still searchable of it.
 _IDENTITY = frozenset({"tenant_id", "connection_id", "external_id", "created_at"})
 
-_NOT_SAID = frozenset({"partition", "external_id", "reason", "detail", "version", "digest"})
+_THERE: Mapping[str, Any] = {"missing_since": None, "hidden_at": None}
+"""What is true of an artifact that its source has just named."""
+
+_NOT_SAID = frozenset(
+    {*_THERE, "partition", "external_id", "reason", "detail", "version", "digest"}
+)
 
 
 async def stage(
@@ -85,9 +90,9 @@ async def skip(
     # A skip does not tell its kind: what was known of it stays.
     await _upsert(tx, [_skipped_row(row) | common for row in rows], kept=("kind", "meta"))
     for batch in batches([row.external_id for row in rows]):
-        these = select(artifacts.c.id).where(_named(connection_id, batch))
+        these = select(artifacts.c.id).where(named(connection_id, batch))
         await tx.execute(delete_from(chunks).where(chunks.c.artifact_id.in_(these)))
-        await _resolve(tx, _failures_of(connection_id, batch))
+        await resolve(tx, failures_of(connection_id, batch))
 
 
 async def ready(tx: Tx, run_id: RunId, rows: Sequence[Ready]) -> None:
@@ -114,20 +119,20 @@ async def ready(tx: Tx, run_id: RunId, rows: Sequence[Ready]) -> None:
         these = select(artifacts.c.connection_id, artifacts.c.external_id).where(
             artifacts.c.id.in_(batch), artifacts.c.status == ArtifactStatus.READY
         )
-        await _resolve(tx, tuple_(failures.c.connection_id, failures.c.external_id).in_(these))
+        await resolve(tx, tuple_(failures.c.connection_id, failures.c.external_id).in_(these))
 
 
 async def delete(tx: Tx, connection_id: ConnectionId, external_ids: Collection[str]) -> int:
     """Remove them with all that was made of them. Answers how many there were."""
     deleted = 0
     for batch in batches(external_ids):
-        await _resolve(tx, _failures_of(connection_id, batch))
-        gone = await tx.execute(delete_from(artifacts).where(_named(connection_id, batch)))
+        await resolve(tx, failures_of(connection_id, batch))
+        gone = await tx.execute(delete_from(artifacts).where(named(connection_id, batch)))
         deleted += gone.rowcount
     return deleted
 
 
-async def hide(
+async def lose(
     tx: Tx,
     connection_id: ConnectionId,
     run_id: RunId,
@@ -153,12 +158,13 @@ async def hide(
     return hidden
 
 
-async def forget_hidden(tx: Tx, connection_id: ConnectionId, *, since: datetime) -> None:
-    """Delete what has been hidden since then."""
+async def forget_lost(tx: Tx, connection_id: ConnectionId, *, since: datetime) -> None:
+    """Delete what access was lost to since then."""
     await tx.execute(
         delete_from(artifacts).where(
             artifacts.c.connection_id == connection_id,
             artifacts.c.status == ArtifactStatus.HIDDEN,
+            artifacts.c.reason == ACCESS_LOST,
             artifacts.c.updated_at < since,
         )
     )
@@ -184,7 +190,7 @@ async def _hide(
     }
     await tx.execute(update(artifacts).where(shown).values(values))
     for batch in batches([row.external_id for row in rows]):
-        await _resolve(tx, _failures_of(connection_id, batch))
+        await resolve(tx, failures_of(connection_id, batch))
     staged = [row.status == ArtifactStatus.STAGED and row.run_id == run_id for row in rows]
     return Hidden(len(rows), sum(staged))
 
@@ -203,18 +209,18 @@ async def _upsert(tx: Tx, rows: Sequence[Mapping[str, Any]], *, kept: Collection
     )
 
 
-async def _resolve(tx: Tx, which: ColumnElement[bool]) -> None:
+async def resolve(tx: Tx, which: ColumnElement[bool]) -> None:
     still_open = failures.c.resolved_at.is_(None)
     await tx.execute(update(failures).where(still_open, which).values(resolved_at=now()))
 
 
-def _named(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:
+def named(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:
     return and_(
         artifacts.c.connection_id == connection_id, artifacts.c.external_id.in_(external_ids)
     )
 
 
-def _failures_of(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:
+def failures_of(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:
     return and_(failures.c.connection_id == connection_id, failures.c.external_id.in_(external_ids))
 
 
@@ -250,6 +256,7 @@ def _staged_row(new: NewArtifact) -> dict[str, Any]:
         "meta": dict(new.meta),
         "source_created_at": new.created_at,
         "source_updated_at": new.updated_at,
+        **_THERE,
     }
 
 
@@ -268,6 +275,7 @@ def _skipped_row(new: NewSkip) -> dict[str, Any]:
         "meta": {},
         "reading": None,
         "ready_at": None,
+        **_THERE,
     }
 
 

@@ -5,7 +5,7 @@ rest of its transaction. A run is held by the worker that claimed it for as long
 renewed; whoever claims it after that gets the next number.
 """
 
-from storage.runs.asking import ask, find, get, page, request
+from storage.runs.asking import ask, find, first_success, get, page, request
 from storage.runs.fence import lock, record, save
 from storage.runs.leases import (
     Beat,
@@ -20,11 +20,13 @@ from storage.runs.leases import (
 )
 from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
 from storage.runs.routing import misplaced
-from storage.runs.values import Held, Run, Wish
+from storage.runs.values import BY_SCHEDULE, Held, Run, Wish
 from storage.runs.waits import park, wake
 from storage.runs.wishes import CANCELLED, PAUSED, cancel, honour, pause, resume, retry, wished
+from storage.runs.yielding import yielding
 
 __all__ = [
+    "BY_SCHEDULE",
     "CANCELLED",
     "PAUSED",
     "Beat",
@@ -38,6 +40,7 @@ __all__ = [
     "cancel",
     "claim",
     "find",
+    "first_success",
     "get",
     "held",
     "hold",
@@ -61,4 +64,5 @@ __all__ = [
     "taken",
     "wake",
     "wished",
+    "yielding",
 ]

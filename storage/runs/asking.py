@@ -1,9 +1,11 @@
 """Asking for a run, and looking at the runs there are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select, update
 
 from storage import artifacts, milestones
 from storage.bulk import insert
@@ -39,7 +41,7 @@ async def request(
         )
         there = await _one(tx, open_run)
         if there is not None:
-            return there, False
+            return await _attach(tx, there, input), False
     raise DatabaseUnavailable("Runs of this connection begin and end too fast to attach to one.")
 
 
@@ -73,6 +75,16 @@ async def find(tx: Tx, run_id: RunId) -> Run | None:
     return await _one(tx, runs.c.id == run_id)
 
 
+async def first_success(tx: Tx, connection: ConnectionId) -> datetime | None:
+    """When the connection had been ingested once."""
+    good = [RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_FAILURES]
+    query = select(func.min(runs.c.finished_at)).where(
+        runs.c.connection_id == connection, runs.c.workflow == "ingest", runs.c.status.in_(good)
+    )
+    first: datetime | None = await tx.scalar(query)
+    return first
+
+
 async def page(
     tx: Tx,
     tenant: TenantId,
@@ -94,6 +106,14 @@ async def page(
     if after is not None:
         query = query.where(runs.c.id < after)
     return [run_of(row) for row in await tx.execute(query.order_by(runs.c.id.desc()).limit(limit))]
+
+
+async def _attach(tx: Tx, there: Run, given: Mapping[str, Any]) -> Run:
+    """Somebody waits for it now, if only a schedule has so far: it yields no longer."""
+    if not there.scheduled or given:
+        return there
+    await tx.execute(update(runs).where(runs.c.id == there.id).values(input={}))
+    return replace(there, input={})
 
 
 async def _start(

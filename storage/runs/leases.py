@@ -13,7 +13,7 @@ from storage.database import Tx
 from storage.events import Event, EventKind, RunStatus
 from storage.ids import ArtifactId, Attempt, RunId
 from storage.runs.fence import lock, one_try_less, owned, record, requeue, write
-from storage.runs.routing import takes
+from storage.runs.routing import LATER, takes
 from storage.runs.values import Held, Run, Wish, wish_of
 from storage.tables import runs
 
@@ -50,9 +50,10 @@ async def claim(
     take_over: bool = True,
     from_itself: bool = True,
 ) -> list[Run]:
-    """Take what waits for a worker, and what a worker has let go without a word: oldest first.
+    """Take what waits for a worker, and what a worker has let go without a word.
 
-    What waited for something else is taken when its moment has come (see ``waits.park``).
+    The oldest first, and what only a schedule asked for after all else. What waited for something
+    else is taken when its moment has come (see ``waits.park``).
 
     ``take_over`` is for workers that could themselves renew a lease lately: after an outage of the
     database everybody is late, and nobody is dead. A worker that is late and alive takes nothing
@@ -66,11 +67,20 @@ async def claim(
     late = and_(runs.c.lease_until < moment, others) if take_over else false()
     waits = and_(runs.c.status == RunStatus.QUEUED, runs.c.worker.is_(None))
     known = true() if workflows is None else runs.c.workflow.in_(workflows)
-    may = and_(~TO_STOP, routed, known)
-    free = and_(runs.c.finished_at.is_(None), or_(waits, due, late, REVOKED), may)
-    query = select(runs).where(free).order_by(runs.c.created_at).limit(limit)
+    may = and_(runs.c.finished_at.is_(None), ~TO_STOP, routed, known)
+    query = (
+        select(runs)
+        .where(may, or_(waits, due, late, REVOKED))
+        .order_by(LATER, runs.c.created_at)
+        .limit(limit)
+    )
     rows = (await tx.execute(query.with_for_update(skip_locked=True))).all()
-    taken = {
+    taken = _taken(worker, version, moment, lease)
+    return [await _take(tx, row, taken) for row in rows]
+
+
+def _taken(worker: str, version: str | None, moment: datetime, lease: timedelta) -> dict[str, Any]:
+    return {
         "worker": worker,
         "version": version,
         "lease_until": moment + lease,
@@ -78,7 +88,6 @@ async def claim(
         **dict.fromkeys(("wish", "lag_ms", "progress", "stalled_at")),
         "hold_seconds": HOLD_SECONDS,
     }
-    return [await _take(tx, row, taken) for row in rows]
 
 
 async def beat(

@@ -6,14 +6,18 @@ is its own, and then they hand it over.
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, false, func, or_, select, true
+from sqlalchemy import ColumnElement, case, false, func, or_, select, true
 
 from storage import versions, workers
 from storage.database import Tx
 from storage.ids import Attempt, RunId
-from storage.runs.values import Held
+from storage.runs.values import BY_SCHEDULE, Held
 from storage.tables import runs
 from storage.versions import Deployment
+
+SCHEDULED = runs.c.input["trigger"].as_string() == BY_SCHEDULE["trigger"]
+LATER = case((SCHEDULED, 1), else_=0)
+"""By which runs are ordered before their age: what only a schedule asked for comes last."""
 
 
 async def takes(tx: Tx, version: str | None) -> ColumnElement[bool]:
@@ -21,7 +25,7 @@ async def takes(tx: Tx, version: str | None) -> ColumnElement[bool]:
     deployment = await versions.load(tx)
     if version is None or deployment is None:
         return true()
-    alive = {each.version for each in await _free_workers(tx)}
+    alive = {each.version for each in await free_workers(tx)}
     without = _versions(deployment) - alive
     return or_(*(_belongs(each, deployment) for each in sorted({version, *without})))
 
@@ -34,7 +38,7 @@ async def misplaced(
     if deployment is None or not held:
         return ()
     room = dict.fromkeys(_versions(deployment), 0)
-    for worker in await _free_workers(tx):
+    for worker in await free_workers(tx):
         if worker.version in room:
             room[worker.version] += max(0, worker.slots - worker.held)
     attempts = {each.run: each.attempt for each in held}
@@ -48,7 +52,7 @@ async def misplaced(
     return theirs
 
 
-async def _free_workers(tx: Tx) -> Sequence[workers.Worker]:
+async def free_workers(tx: Tx) -> Sequence[workers.Worker]:
     return [each for each in await workers.live(tx) if not each.draining]
 
 

@@ -15,6 +15,9 @@ from storage.ids import ArtifactId, Attempt, ConnectionId, RunId, Seq, TenantId
 ONLY_FAILED = {"only": "failed"}
 """In a run's input, what makes it try again what failed, and nothing else."""
 
+BY_SCHEDULE: Mapping[str, str] = {"trigger": "schedule"}
+"""In a run's input: nobody asked for it but a schedule, so that it yields to whoever did."""
+
 
 class Wish(StrEnum):
     """What is asked of the attempt that is at a run, until it comes to it."""
@@ -72,6 +75,11 @@ class Run:
     def only_failed(self) -> bool:
         """Whether it is to try again what failed, and nothing else."""
         return self.input.get("only") == ONLY_FAILED["only"]
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether only a schedule asked for it."""
+        return self.input.get("trigger") == BY_SCHEDULE["trigger"]
 
     def newest(self, folded: State) -> State:
         """The state its milestones fold to, with what has moved since the last of them.

@@ -6,7 +6,7 @@ changed here. ``lose`` is what FLUSHALL is there.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -97,6 +97,10 @@ class MemoryEventLog:
         if stream is None:
             return None
         return Position(stream.seq, stream.milestones, stream.ended, stream.weight)
+
+    async def forget(self, runs: Collection[RunId]) -> None:
+        for run in runs:
+            self._streams.pop(run, None)
 
     async def probe(self) -> None:
         """It is there."""

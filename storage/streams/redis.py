@@ -15,7 +15,8 @@ Commands are those of Redis 6.2, so any later one will do, and Valkey.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -25,6 +26,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import ResponseError
 
 from storage.errors import AttemptFenced, MilestoneAhead, Refused, RunEnded, StreamLost
 from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
@@ -154,6 +156,16 @@ class RedisEventLog:
         if seq is None or milestones is None:
             return None
         return Position(Seq(int(seq)), int(milestones), ended == "1", int(weight or 0))
+
+    async def forget(self, runs: Collection[RunId]) -> None:
+        async with reaching(self.redis, seconds=self.answer_seconds):
+            for run in runs:
+                self._told.pop(run, None)
+                await self.redis.delete(*self._keys(run))
+            persistence = await self.redis.info("persistence")
+            if persistence.get("aof_enabled") and not persistence.get("aof_rewrite_in_progress"):
+                with suppress(ResponseError):  # not every provider of Redis allows it
+                    await self.redis.bgrewriteaof()
 
     async def probe(self) -> None:
         async with reaching(self.redis, seconds=self.answer_seconds):

@@ -9,12 +9,15 @@ from storage.tables.access import audit, connect_sessions, consents, credentials
 from storage.tables.callers import keys, passes
 from storage.tables.making import metadata
 from storage.tables.money import budgets, usage
+from storage.tables.schedules import schedules, ticks
 from storage.tables.sources import (
     artifacts,
     blobs,
     chunks,
     connections,
+    deletions,
     embeddings,
+    erasures,
     failures,
     partitions,
     tenants,
@@ -42,7 +45,9 @@ __all__ = [
     "connections",
     "consents",
     "credentials",
+    "deletions",
     "embeddings",
+    "erasures",
     "facts",
     "failures",
     "keys",
@@ -56,7 +61,9 @@ __all__ = [
     "requests",
     "results",
     "runs",
+    "schedules",
     "tenants",
+    "ticks",
     "usage",
     "workers",
     "workflows",

@@ -17,9 +17,10 @@ from sqlalchemy import (
     Uuid,
     and_,
     literal,
+    or_,
 )
 
-from storage.columns import BigId, Halves, Json, UtcDateTime, Words
+from storage.columns import BigId, Halves, Json, JsonOrNone, UtcDateTime, Words
 from storage.tables.making import metadata, of_tenant, partial_index, within_tenant
 
 tenants = Table(
@@ -44,6 +45,7 @@ connections = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("profile", Json),  # what a model is asked besides: instructions, schema
     Column("created_at", UtcDateTime, nullable=False),
+    Column("leaving_at", UtcDateTime),  # it is being erased, and there for nobody
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("tenant_id", "id"),
     UniqueConstraint("tenant_id", "owner", "kind", "fingerprint"),
@@ -96,6 +98,8 @@ artifacts = Table(
     Column("meta", Json, nullable=False),
     Column("reading", Json),  # what a reader made of it: summary, phrases, language, producer
     Column("run_id", Uuid),  # the run that wrote this row last
+    Column("missing_since", UtcDateTime),  # a listing of its source lacked it, and it is kept
+    Column("hidden_at", UtcDateTime),  # gone from its source: purged some days after
     Column("source_created_at", UtcDateTime),
     Column("source_updated_at", UtcDateTime),
     Column("ready_at", UtcDateTime),
@@ -107,6 +111,7 @@ artifacts = Table(
     # the queue of what is staged, most useful first
     Index("ix_artifacts_queue", "connection_id", "status", "priority", "id"),
     Index("ix_artifacts_connection_id_id", "connection_id", "id"),
+    Index("ix_artifacts_digest", "tenant_id", "digest"),  # by which contents are still named
     sqlite_autoincrement=True,  # an id is never given twice, not even after a deletion
 )
 # What can be searched is counted at every checkpoint.
@@ -114,6 +119,13 @@ partial_index(
     "ix_artifacts_searchable",
     artifacts.c.connection_id,
     where=and_(artifacts.c.ready_key.is_not(None), artifacts.c.status != literal("hidden")),
+)
+# Few are on their way out: finding them must cost nothing.
+partial_index(
+    "ix_artifacts_leaving",
+    artifacts.c.connection_id,
+    artifacts.c.partition,
+    where=or_(artifacts.c.missing_since.is_not(None), artifacts.c.hidden_at.is_not(None)),
 )
 
 chunks = Table(
@@ -183,4 +195,48 @@ partial_index(
     failures.c.connection_id,
     failures.c.external_id,
     where=failures.c.resolved_at.is_(None),
+)
+
+# What listings lacked and was kept until somebody says whether it is gone.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    of_tenant(),
+    Column("connection_id", Uuid, nullable=False),
+    Column("partition", String(500), nullable=False),
+    Column("run_id", Uuid, nullable=False),  # the run that found it last
+    Column("artifacts", Integer, nullable=False),
+    Column("total", Integer, nullable=False),  # of how many
+    Column("reason", String(20), nullable=False),  # a Doubt of storage.deletions
+    Column("found_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("decision", String(20)),  # a Decision; None while it waits for one
+    Column("decided_at", UtcDateTime),
+    UniqueConstraint("tenant_id", "id"),
+    within_tenant("connections", "connection_id"),
+    Index("ix_deletions_connection_id_id", "connection_id", "id"),
+)
+partial_index(
+    "uq_deletions_open",
+    deletions.c.connection_id,
+    deletions.c.partition,
+    where=deletions.c.decision.is_(None),
+    unique=True,
+)
+
+# What was erased: ids, numbers and moments. It outlives what it is about, and is its receipt.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    of_tenant(),
+    Column("connection_id", Uuid, nullable=False, unique=True),
+    Column("step", String(20), nullable=False),  # a Step of storage.erasing
+    Column("revoked", Boolean, nullable=False),  # the provider was told
+    Column("counts", Json, nullable=False),
+    Column("runs", JsonOrNone, nullable=False),  # [id, attempt] of those whose traces are elsewhere
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )

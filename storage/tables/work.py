@@ -155,9 +155,11 @@ ledger = Table(
     Column("tenant_id", Uuid, primary_key=True),
     Column("key", String(64), primary_key=True),  # SHA-256 of component, version and input key
     Column("component", String(100), nullable=False),
+    Column("connection_id", Uuid),  # whose content it was made of first: it goes with that
     # a component may well have made None of its input
     Column("value", JsonOrNone, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_ledger_connection_id", "connection_id"),
 )
 
 requests = Table(  # what was answered to an Idempotency-Key

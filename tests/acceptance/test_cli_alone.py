@@ -33,7 +33,8 @@ async def test_help_answers_without_importing_what_work_needs(machine: Machine) 
     "command",
     [
         *("up", "ingest", "estimate", "watch", "runs", "search", "doctor"),
-        *("cancel", "pause", "resume", "retry", "deploy"),
+        *("cancel", "pause", "resume", "retry", "deploy", "schedule", "deletions"),
+        "disconnect",
     ],
 )
 async def test_every_command_explains_itself(machine: Machine, command: str) -> None:

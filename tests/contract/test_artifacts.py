@@ -310,12 +310,12 @@ async def test_hidden_is_kept_and_found_by_nobody_until_it_is_forgotten(index: I
 
     async with index.database.transaction() as tx:
         scope = (tx, index.connection.id, index.run)
-        named = await artifacts.hide(*scope, ids=["file:a.txt"], beginnings=["file:a.txt%#"])
-        again = await artifacts.hide(*scope, ids=["file:a.txt"])
-    row = await index.row("a.txt")
+        named = await artifacts.lose(*scope, ids=["file:a.txt"], beginnings=["file:a.txt%#"])
+        again = await artifacts.lose(*scope, ids=["file:a.txt"])
+    row, _ = await index.rows(ArtifactStatus.HIDDEN)
     left = await index.searchable()
     async with index.database.transaction() as tx:
-        await artifacts.forget_hidden(tx, index.connection.id, since=datetime.now(UTC))
+        await artifacts.forget_lost(tx, index.connection.id, since=datetime.now(UTC))
 
     assert (named.number, again.number, left) == (2, 0, 2)
     assert row.status is ArtifactStatus.HIDDEN
@@ -329,8 +329,8 @@ async def test_partition_is_hidden_as_a_whole_but_for_what_nobody_saw(index: Ind
     await index.finish("a.txt")
 
     async with index.database.transaction() as tx:
-        hidden = await artifacts.hide(tx, index.connection.id, index.run, partition="files")
-        other = await artifacts.hide(tx, index.connection.id, index.run, partition="others")
+        hidden = await artifacts.lose(tx, index.connection.id, index.run, partition="files")
+        other = await artifacts.lose(tx, index.connection.id, index.run, partition="others")
 
     assert (hidden.number, hidden.staged, other.number) == (2, 1, 0)
     assert (await index.row("c.png")).status is ArtifactStatus.SKIPPED

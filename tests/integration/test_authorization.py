@@ -20,12 +20,14 @@ from fastapi.routing import APIRoute
 
 from api.app import ROOMS
 from api.needs import Needs, OpenToAll, Undeclared, declared, needs
-from storage import connecting, connections, keys, runs, workflows
+from storage import connecting, connections, deletions, erasing, keys, runs, schedules, workflows
 from storage.clock import now
 from storage.connections import Connection
 from storage.database import Database
+from storage.deletions import Doubt
 from storage.ids import TenantId
 from storage.keys import OF_OWNERS, Scope
+from storage.schedules import Cadence
 from storage.streams.memory import MemoryEventLog
 from storage.workflows import Published
 from tests.indexed import Library
@@ -42,9 +44,12 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "deploy": {"activate": "1", "force": True},
     "start_workflow": {"topic": "tea"},
     "run_workflow": {"topic": "tea"},
+    "answer_run": {"question": "which", "answer": {}},
+    "put_schedule": {"interval_seconds": 3_600},
     "give_token": {"owner": "ada", "scopes": ["runs:read"], "origin": ORIGIN},
 }
-QUERIES: Mapping[str, str] = {"search": "q=lease"}
+HERE = Path(__file__).parent
+QUERIES: Mapping[str, str] = {"search": "q=lease", "follow_owner": "owner=ada"}
 WITH: Mapping[Scope, tuple[Scope, ...]] = {
     Scope.TOKENS_WRITE: (Scope.RUNS_READ,),  # nobody gives away what is not theirs
 }
@@ -75,7 +80,9 @@ def guarded() -> Iterator[Asked]:
                 yield Asked(route.operation_id or route.name, method, route.path, need)
 
 
-GUARDED = list(guarded())
+ENDS = ("delete_schedule", "erase_connection")
+GUARDED = sorted(guarded(), key=lambda each: each.name in ENDS and 1 + ENDS.index(each.name))
+"""What ends all that the others are about comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +131,25 @@ async def world(database: Database, connection: Connection) -> AsyncGenerator[Wo
 async def opened(database: Database, tenant: TenantId) -> AsyncGenerator[World]:
     async with database.transaction() as tx:
         mine, _ = await connections.connect(
-            tx, tenant, owner="ada", kind="local", title="Ada", config={"path": "/ada"}
+            tx, tenant, owner="ada", kind="local", title="Ada", config={"path": str(HERE)}
         )
         run, _ = await runs.request(tx, tenant, connection=mine, workflow="ingest", input={})
         artifact = await Library(mine).add(tx, "lease.py", "a worker renews its lease")
         session, _ = await connecting.begin(tx, tenant, owner="ada")
+        await schedules.put(tx, mine, Cadence(interval=timedelta(hours=1)))
+        gone = await deletions.doubt(
+            tx, tenant, mine.id, "files", run=run.id, missing=["a"], total=2, reason=Doubt.MANY
+        )
+        left, _ = await connections.connect(
+            tx, tenant, owner="ada", kind="local", title="Left", config={"path": "/left"}
+        )
+        erasure = await erasing.request(tx, tenant, left.id, revoked=False, actor="api")
+        assert erasure is not None
         await workflows.publish(tx, [ECHO])
     ids = {"connection_id": mine.id, "run_id": run.id, "artifact_id": artifact}
     nothing = {name: uuid4() for name in ids} | {"artifact_id": 10**12}
+    doings = {"deletion_id": gone.id, "erasure_id": erasure.id}
+    no_doings = {name: uuid4() for name in doings}
     async with asking(
         database, MemoryEventLog(), asks_for_keys=True, origins=frozenset({ORIGIN})
     ) as web:
@@ -139,8 +157,8 @@ async def opened(database: Database, tenant: TenantId) -> AsyncGenerator[World]:
             web,
             database,
             tenant,
-            ids={**ids, "session_id": session.id, "name": "echo"},
-            unknown={**nothing, "session_id": uuid4(), "name": "echo"},
+            ids={**ids, "session_id": session.id, "name": "echo", **doings},
+            unknown={**nothing, "session_id": uuid4(), "name": "echo", **no_doings},
         )
 
 

@@ -1,0 +1,67 @@
+"""Comes to what is due by schedule: every worker looks, and each tick happens once.
+
+Nobody leads. A tick is one transaction that locks its schedule (``storage.schedules``), so that two
+who look at once, and one that dies in the middle, do no harm.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from storage import crashpoints, schedules
+from storage.clock import shared_now
+from storage.database import Database, Tx
+from storage.errors import Refused, StorageUnavailable
+from storage.ids import RunId
+from storage.schedules import Outcome, Tick
+
+LOOK_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """``started`` is told of each run, after the commit: to tell watchers, and to wake workers."""
+
+    database: Database
+    started: Callable[[RunId], None]
+    now: Callable[[Tx], Awaitable[datetime]] = shared_now
+
+    async def watch(self) -> None:
+        """Look every few seconds, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except (StorageUnavailable, Refused) as error:
+                log.warning("schedules.wait", reason=str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> Sequence[Tick]:
+        """Come to all that is due. What another one came to first is not in the answer."""
+        ticks = []
+        async with self.database.reading() as tx:
+            due = await schedules.due(tx, moment=await self.now(tx))
+        for which in due:
+            async with self.database.transaction() as tx:
+                tick = await schedules.fire(tx, which, moment=await self.now(tx))
+                crashpoints.reached("schedule.firing")
+            if tick is not None:
+                self._tell(tick)
+                ticks.append(tick)
+        return ticks
+
+    def _tell(self, tick: Tick) -> None:
+        log.info(
+            "schedule.tick",
+            connection=str(tick.connection),
+            due_at=tick.due_at.isoformat(),
+            outcome=tick.outcome,
+            run=str(tick.run),
+            missed=tick.missed,
+        )
+        if tick.outcome is Outcome.STARTED and tick.run is not None:
+            self.started(tick.run)

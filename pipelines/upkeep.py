@@ -1,0 +1,61 @@
+"""What has to be done now and then so that nothing grows for ever. Every worker does it.
+
+Each step is short and may be done twice, or by two at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from storage import artifacts, blobs, requests
+from storage.clock import now
+from storage.database import Database, Tx
+from storage.errors import Refused, StorageUnavailable
+
+EVERY_SECONDS = 15 * 60.0
+AT_ONCE = 500
+ANSWERS = timedelta(days=7)
+"""How long the same Idempotency-Key gets the same answer."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """``grace``: how long what is gone from its source can still come back."""
+
+    database: Database
+    grace: timedelta
+
+    async def watch(self) -> None:
+        """Do it every quarter of an hour, until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except (StorageUnavailable, Refused) as error:
+                log.warning("upkeep.waits", reason=str(error))
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def once(self) -> None:
+        """Purge what is gone for long, contents that nothing names, answers nobody repeats."""
+        purged = await self._all(
+            lambda tx: artifacts.purge(tx, before=now() - self.grace, limit=AT_ONCE)
+        )
+        swept = await self._all(lambda tx: blobs.sweep(tx, limit=AT_ONCE))
+        async with self.database.transaction() as tx:
+            answers = await requests.forget(tx, before=now() - ANSWERS)
+        if purged or swept or answers:
+            log.info("upkeep.done", artifacts=purged, contents=swept, answers=answers)
+
+    async def _all(self, some: Callable[[Tx], Awaitable[int]]) -> int:
+        """Transaction by transaction, until there is less than one has room for."""
+        total = 0
+        while True:
+            async with self.database.transaction() as tx:
+                number = await some(tx)
+            total += number
+            if number < AT_ONCE:
+                return total
