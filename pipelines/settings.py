@@ -68,7 +68,6 @@ class PipelineSettings(OutsideSettings):
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
     @property
-    @property
     def grace(self) -> timedelta:
         return timedelta(days=self.grace_days)
 
