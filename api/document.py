@@ -22,6 +22,7 @@ Document = dict[str, Any]
 EVERYWHERE = (Code.FOREIGN_ORIGIN, Code.FOREIGN_HOST, Code.INTERNAL, Code.OVERLOADED)
 OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "connect": (Code.UNKNOWN_CONNECTOR, Code.INVALID_CONFIG),
+    "estimate": (Code.SOURCE_TROUBLE,),
     "begin_connecting": (Code.UNKNOWN_CONNECTOR, Code.NOT_FOUND),
     "give_token": (Code.NOT_FOUND,),
     "follow_run": (Code.NOT_ACCEPTABLE, Code.INVALID_CURSOR),

@@ -65,9 +65,13 @@ class Renaming(MemoryConnector):
 
 async def statuses(house: House, connection: Connection) -> dict[str, ArtifactStatus]:
     async with house.services.database.reading() as tx:
-        found = await artifacts.page(
-            tx, LOCAL_TENANT, connection.id, run=None, status=None, after=None, limit=100
-        )
+        found = [
+            row
+            for status in (None, ArtifactStatus.HIDDEN)
+            for row in await artifacts.page(
+                tx, LOCAL_TENANT, connection.id, run=None, status=status, after=None, limit=100
+            )
+        ]
     return {row.external_id: row.status for row in found}
 
 

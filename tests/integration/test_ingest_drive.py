@@ -42,16 +42,26 @@ async def test_runs_follow_what_happens_in_a_drive(database: Database) -> None:
             world.lose(unshared)
             third = await house.ingest(connection)
             async with house.services.database.reading() as tx:
-                found = await artifacts.page(
-                    tx, LOCAL_TENANT, connection.id, run=None, status=None, after=None, limit=100
-                )
+                found = [
+                    row
+                    for status in (None, ArtifactStatus.HIDDEN)
+                    for row in await artifacts.page(
+                        tx,
+                        LOCAL_TENANT,
+                        connection.id,
+                        run=None,
+                        status=status,
+                        after=None,
+                        limit=100,
+                    )
+                ]
 
     rows = {row.external_id.rpartition(":")[2]: row for row in found}
     assert (first.counts.processed, first.counts.skipped) == (4, {"binary": 1})
     assert downloads == 4
     assert (second.counts.found, second.counts.bytes) == (0, 0)
     assert (third.counts.deleted, third.counts.skipped) == (1, {"access_lost": 1})
-    assert trashed not in rows
+    assert rows[trashed].reason == artifacts.GONE
     assert rows[unshared].status is ArtifactStatus.HIDDEN
     assert rows[renamed].title == "A new name"
     assert rows[terms].status is ArtifactStatus.READY
