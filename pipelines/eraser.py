@@ -1,16 +1,16 @@
 """Erases what was disconnected, step by step. Every worker looks; each step may be done twice."""
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 import structlog
 
+from pipelines.rounds import every
 from pipelines.runtime import Services
 from storage import crashpoints, erasing
 from storage.erasing import Erasure, Step
-from storage.errors import Refused, StorageUnavailable
+from storage.errors import StreamUnavailable
 from storage.ids import Attempt, RunId
 
 LOOK_SECONDS = 2.0
@@ -33,20 +33,18 @@ class Eraser:
 
     async def watch(self) -> None:
         """Look every few seconds, until cancelled."""
-        waits: tuple[type[Exception], ...] = (*self.away, StorageUnavailable, Refused)
-        while True:
-            try:
-                await self.look()
-            except waits as error:
-                log.warning("erasing.waits", reason=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.look, waits="erasing.waits")
 
     async def look(self) -> None:
-        """Bring all that was asked for to its end."""
+        """Bring all that was asked for to its end. One that must wait holds up no other."""
         async with self.services.database.reading() as tx:
             unfinished = await erasing.unfinished(tx)
+        waits: tuple[type[Exception], ...] = (*self.away, StreamUnavailable)
         for each in unfinished:
-            await self.erase(each)
+            try:
+                await self.erase(each)
+            except waits as error:
+                log.warning("erasing.waits", erasure=str(each.id), reason=str(error))
 
     async def erase(self, erasure: Erasure) -> None:
         while erasure.finished_at is None:

@@ -6,7 +6,6 @@ beats, its loop does not answer. *Stalled*: it beats, answers, and gets nowhere 
 step it is at may take; it is told so, asked to let go, and at last it is taken away.
 """
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from typing import Any, assert_never
 
 import structlog
 
+from pipelines.rounds import every
 from pipelines.runtime import Services
 from storage import runs, workers
 from storage.clock import shared_now
 from storage.database import Tx
-from storage.errors import Refused, StorageUnavailable
+from storage.errors import StorageUnavailable
 from storage.events import RunStatus
 from storage.ids import RunId
 from storage.runs import Pulse
@@ -80,12 +80,7 @@ class Monitor:
         """Look every few seconds, until cancelled."""
         name = self.services.settings.name
         try:
-            while True:
-                try:
-                    await self.look()
-                except (StorageUnavailable, Refused) as error:
-                    log.warning("monitor.waits", reason=str(error))
-                await asyncio.sleep(WATCH_SECONDS)
+            await every(WATCH_SECONDS, self.look, waits="monitor.waits")
         finally:
             with suppress(StorageUnavailable):
                 async with self.services.database.transaction() as tx:

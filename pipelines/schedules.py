@@ -4,17 +4,16 @@ Nobody leads. A tick is one transaction that locks its schedule (``storage.sched
 who look at once, and one that dies in the middle, do no harm.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
+from pipelines.rounds import every
 from storage import crashpoints, schedules
 from storage.clock import shared_now
 from storage.database import Database, Tx
-from storage.errors import Refused, StorageUnavailable
 from storage.ids import RunId
 from storage.schedules import Outcome, Tick
 
@@ -33,12 +32,7 @@ class Scheduler:
 
     async def watch(self) -> None:
         """Look every few seconds, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except (StorageUnavailable, Refused) as error:
-                log.warning("schedules.wait", reason=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.look, waits="schedules.wait")
 
     async def look(self) -> Sequence[Tick]:
         """Come to all that is due. What another one came to first is not in the answer."""

@@ -3,20 +3,22 @@
 Each step is short and may be done twice, or by two at once.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
+from pipelines.rounds import every
 from storage import artifacts, blobs, requests
 from storage.clock import now
 from storage.database import Database, Tx
-from storage.errors import Refused, StorageUnavailable
 
 EVERY_SECONDS = 15 * 60.0
 AT_ONCE = 500
+LOST = timedelta(days=30)
+"""How long what access was lost to can come back, with nothing to pay for it."""
+
 ANSWERS = timedelta(days=7)
 """How long the same Idempotency-Key gets the same answer."""
 
@@ -32,23 +34,21 @@ class Upkeep:
 
     async def watch(self) -> None:
         """Do it every quarter of an hour, until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except (StorageUnavailable, Refused) as error:
-                log.warning("upkeep.waits", reason=str(error))
-            await asyncio.sleep(EVERY_SECONDS)
+        await every(EVERY_SECONDS, self.once, waits="upkeep.waits")
 
     async def once(self) -> None:
         """Purge what is gone for long, contents that nothing names, answers nobody repeats."""
-        purged = await self._all(
-            lambda tx: artifacts.purge(tx, before=now() - self.grace, limit=AT_ONCE)
-        )
+        purged = await self._purge(artifacts.GONE, self.grace)
+        purged += await self._purge(artifacts.ACCESS_LOST, LOST)
         swept = await self._all(lambda tx: blobs.sweep(tx, limit=AT_ONCE))
         async with self.database.transaction() as tx:
             answers = await requests.forget(tx, before=now() - ANSWERS)
         if purged or swept or answers:
             log.info("upkeep.done", artifacts=purged, contents=swept, answers=answers)
+
+    async def _purge(self, reason: str, kept: timedelta) -> int:
+        before = now() - kept
+        return await self._all(lambda tx: artifacts.purge(tx, reason, before=before, limit=AT_ONCE))
 
     async def _all(self, some: Callable[[Tx], Awaitable[int]]) -> int:
         """Transaction by transaction, until there is less than one has room for."""

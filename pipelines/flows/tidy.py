@@ -1,7 +1,6 @@
 """Tidying: what is gone from the source goes from the index, if that is certain."""
 
 from contextlib import aclosing
-from datetime import timedelta
 from typing import Any, cast
 
 import structlog
@@ -18,12 +17,8 @@ from pipelines.journal import Step
 from pipelines.vital import SOURCE_PATIENCE
 from storage import artifacts, crashpoints, deletions, runs
 from storage.artifacts import ArtifactStatus, Known
-from storage.clock import now
 from storage.counts import Counts
 from storage.events import EventKind
-
-KEEP_LOST = timedelta(days=30)
-"""What access was lost to may come back, with nothing to pay for it; after that it is deleted."""
 
 log = structlog.get_logger()
 
@@ -53,7 +48,6 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
     async def write(step: Step) -> None:
         if seen is not None:
             await _settle(ingestion, step, partition, seen, verdict)
-        await artifacts.forget_lost(step.tx, work.connection.id, since=now() - KEEP_LOST)
         step.tidied += 1
         crashpoints.reached("tidy.writing")
         work.progress.searchable = await artifacts.searchable(step.tx, work.connection.id)

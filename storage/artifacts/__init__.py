@@ -6,10 +6,12 @@ transactions that also call ``runs.save``.
 """
 
 from storage.artifacts.leaving import (
+    ACCESS_LOST,
     GONE,
     find_again,
     forgive,
     hide,
+    lose,
     miss,
     missed,
     purge,
@@ -37,12 +39,9 @@ from storage.artifacts.values import (
     Staged,
 )
 from storage.artifacts.writing import (
-    ACCESS_LOST,
     TOLD,
     delete,
     describe,
-    forget_lost,
-    lose,
     ready,
     skip,
     stage,
@@ -67,7 +66,6 @@ __all__ = [
     "describe",
     "described",
     "find_again",
-    "forget_lost",
     "forgive",
     "get",
     "hide",

@@ -1,13 +1,12 @@
 """What becomes of artifacts: staged, ready, skipped, deleted. Every write can be repeated."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
-from storage.artifacts.values import ArtifactStatus, Hidden, NewArtifact, NewSkip, Ready
+from storage.artifacts.values import ArtifactStatus, NewArtifact, NewSkip, Ready
 from storage.bulk import batches, insert
 from storage.clock import now
 from storage.database import Tx
@@ -16,11 +15,6 @@ from storage.tables import artifacts, chunks, failures
 
 TOLD = frozenset({"kind", "title", "path", "url", "mime", "size", "meta", "source_created_at"})
 """What an artifact's content may have told of it, and a listing does not know."""
-
-_ALTERNATIVES = 100  # SQLite nests each OR in the last, and at most a thousand
-
-ACCESS_LOST = "access_lost"
-"""The reason of what is hidden."""
 
 # What a row keeps when its artifact is seen again: who it is, and what is still searchable of it.
 _IDENTITY = frozenset({"tenant_id", "connection_id", "external_id", "created_at"})
@@ -130,69 +124,6 @@ async def delete(tx: Tx, connection_id: ConnectionId, external_ids: Collection[s
         gone = await tx.execute(delete_from(artifacts).where(named(connection_id, batch)))
         deleted += gone.rowcount
     return deleted
-
-
-async def lose(
-    tx: Tx,
-    connection_id: ConnectionId,
-    run_id: RunId,
-    *,
-    ids: Collection[str] = (),
-    beginnings: Collection[str] = (),
-    partition: str | None = None,
-) -> Hidden:
-    """Nobody sees these any more, by id or by how it begins, or all of a partition. They are kept.
-
-    Those that were skipped stay what they are: nobody saw them.
-    """
-    hidden = Hidden(0, 0)
-    if partition is not None:
-        hidden += await _hide(tx, connection_id, run_id, artifacts.c.partition == partition)
-    for batch in batches(ids):
-        named = artifacts.c.external_id.in_(batch)
-        hidden += await _hide(tx, connection_id, run_id, named)
-    for batch in batches(beginnings, _ALTERNATIVES):
-        name = artifacts.c.external_id
-        these = or_(*(name.startswith(each, autoescape=True) for each in batch))
-        hidden += await _hide(tx, connection_id, run_id, these)
-    return hidden
-
-
-async def forget_lost(tx: Tx, connection_id: ConnectionId, *, since: datetime) -> None:
-    """Delete what access was lost to since then."""
-    await tx.execute(
-        delete_from(artifacts).where(
-            artifacts.c.connection_id == connection_id,
-            artifacts.c.status == ArtifactStatus.HIDDEN,
-            artifacts.c.reason == ACCESS_LOST,
-            artifacts.c.updated_at < since,
-        )
-    )
-
-
-async def _hide(
-    tx: Tx, connection_id: ConnectionId, run_id: RunId, which: ColumnElement[bool]
-) -> Hidden:
-    shown = and_(
-        artifacts.c.connection_id == connection_id,
-        artifacts.c.status.not_in([ArtifactStatus.SKIPPED, ArtifactStatus.HIDDEN]),
-        which,
-    )
-    query = select(artifacts.c.external_id, artifacts.c.status, artifacts.c.run_id).where(shown)
-    rows = (await tx.execute(query)).all()
-    values: dict[str, Any] = {
-        "status": ArtifactStatus.HIDDEN,
-        "reason": ACCESS_LOST,
-        "detail": "It was deleted for good, or is not shared any more.",
-        "reading": None,
-        "run_id": run_id,
-        "updated_at": now(),
-    }
-    await tx.execute(update(artifacts).where(shown).values(values))
-    for batch in batches([row.external_id for row in rows]):
-        await resolve(tx, failures_of(connection_id, batch))
-    staged = [row.status == ArtifactStatus.STAGED and row.run_id == run_id for row in rows]
-    return Hidden(len(rows), sum(staged))
 
 
 async def _upsert(tx: Tx, rows: Sequence[Mapping[str, Any]], *, kept: Collection[str] = ()) -> None:

@@ -315,11 +315,12 @@ async def test_hidden_is_kept_and_found_by_nobody_until_it_is_forgotten(index: I
     row, _ = await index.rows(ArtifactStatus.HIDDEN)
     left = await index.searchable()
     async with index.database.transaction() as tx:
-        await artifacts.forget_lost(tx, index.connection.id, since=datetime.now(UTC))
+        purged = await artifacts.purge(tx, artifacts.ACCESS_LOST, before=datetime.now(UTC))
 
-    assert (named.number, again.number, left) == (2, 0, 2)
+    assert (named.number, again.number, left, purged) == (2, 0, 2, 2)
     assert row.status is ArtifactStatus.HIDDEN
     assert row.reading is None
+    assert await index.rows(ArtifactStatus.HIDDEN) == []
     assert {each.external_id for each in await index.rows()} == {"file:b.txt", "file:ab.txt"}
 
 
