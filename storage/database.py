@@ -7,33 +7,38 @@ place and never the password.
 
 import asyncio
 import json
-import shutil
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 from weakref import WeakSet
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url, text
-from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.columns import storable
-from storage.errors import DatabaseFull, DatabaseUnavailable
+from storage.errors import DatabaseUnavailable
 from storage.ids import TenantId
+from storage.outages import explain, unavailable
 
 Tx = AsyncConnection
 Dialect = Literal["sqlite", "postgresql"]
 TENANT = "headwater.tenant"
 """The setting of a session of PostgreSQL that says whose rows it may see: ``storage.fences``."""
+
+FROZEN_MILLISECONDS = 10_000
+"""Longer than an honest pause in a transaction, shorter than a run may wait for a worker."""
+
+LONGEST_MILLISECONDS = 20_000
+"""Longer than an honest transaction. A process that is frozen in the middle of a statement, of
+which the server has heard half, is neither idle nor slow to PostgreSQL; only this ends it."""
 
 BUSY_TIMEOUT_MS = 15_000  # how long a writer waits for another process's write
 WRITER_PRAGMAS = (
@@ -50,17 +55,6 @@ READER_PRAGMAS = (
     "PRAGMA cache_size=-16384",
     "PRAGMA query_only=ON",
 )
-# PostgreSQL's classes of states (connection, resources, operator, system; authorisation, unknown
-# database; lost to a concurrent transaction) and SQLite's result codes that say "not now".
-FROZEN_MILLISECONDS = 10_000
-"""Longer than an honest pause in a transaction, shorter than a run may wait for a worker."""
-
-POSTGRESQL_STATES = ("08", "53", "57", "58", "28", "3D", "40", "55")
-SQLITE_CODES = frozenset({5, 6, 8, 10, 13, 14, 26})  # busy locked readonly io full cantopen notadb
-POSTGRESQL_FULL = "53100"
-SQLITE_FULL = 13
-SQLITE_IO = frozenset({10, 14})  # what a full disk is to SQLite where it makes or grows its files
-FULL_BYTES = 1_000_000
 CLOSE_SECONDS = 5.0
 
 
@@ -137,31 +131,8 @@ async def _connected(engine: AsyncEngine, place: str) -> AsyncGenerator[Tx]:
             message = f"All connections to the database at {place} are in use."
             raise DatabaseUnavailable(message, action="Nothing to do: try again.") from error
         except OSError as error:  # asyncpg leaves a socket's error as it is
-            raise _unavailable(place, error) from error
+            raise unavailable(place, error) from error
         yield connection
-
-
-def _unavailable(place: str, error: BaseException) -> DatabaseUnavailable:
-    first_line = (str(error) or type(error).__name__).splitlines()[0]
-    if _says_full(place, error):
-        return DatabaseFull(f"The database at {place} has no room: {first_line}")
-    return DatabaseUnavailable(f"The database at {place} is unavailable: {first_line}")
-
-
-def _says_full(place: str, error: BaseException) -> bool:
-    if getattr(error, "sqlstate", None) == POSTGRESQL_FULL:
-        return True
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None or code & 0xFF == SQLITE_FULL:
-        return code is not None
-    return code & 0xFF in SQLITE_IO and _is_full(Path(place).parent)
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        return shutil.disk_usage(folder).free < FULL_BYTES
-    except OSError:
-        return False
 
 
 def _sqlite(url: URL) -> Database:
@@ -220,6 +191,7 @@ def _postgresql(url: URL) -> Database:
             },
         },
     )
+    event.listen(engine.sync_engine, "connect", _bound)
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(
         dialect="postgresql",
@@ -231,10 +203,21 @@ def _postgresql(url: URL) -> Database:
     )
 
 
+def _bound(connection: DBAPIConnection, _record: object) -> None:
+    """Bound its transactions, where the server knows how: PostgreSQL does from version 17."""
+    cursor = connection.cursor()
+    cursor.execute(
+        f"SELECT set_config('transaction_timeout', '{LONGEST_MILLISECONDS}', false) "
+        "WHERE current_setting('transaction_timeout', true) IS NOT NULL"
+    )
+    cursor.close()
+    connection.commit()
+
+
 def _engine(url: URL, **options: Any) -> AsyncEngine:
     # hide_parameters: an error of the driver must not carry a user's content into a log.
     engine = create_async_engine(url, hide_parameters=True, json_serializer=_json, **options)
-    event.listen(engine.sync_engine, "handle_error", partial(_explain, _place(url)))
+    event.listen(engine.sync_engine, "handle_error", partial(explain, _place(url)))
     return engine
 
 
@@ -249,25 +232,6 @@ def _prepare(pragmas: tuple[str, ...], connection: DBAPIConnection, _record: obj
 
 def _begin(statement: str, connection: Connection) -> None:
     connection.exec_driver_sql(statement)
-
-
-def _explain(place: str, context: ExceptionContext) -> None:
-    if context.is_pre_ping:
-        return  # the pool found a dead connection, and makes a new one
-    error = context.original_exception
-    if not isinstance(error, Exception):
-        return  # a cancelled task, whose connection is closed for it: that is no outage
-    if context.is_disconnect or _says_not_now(error):
-        raise _unavailable(place, error) from error
-
-
-def _says_not_now(error: BaseException) -> bool:
-    if isinstance(error, OSError):  # also TimeoutError: a statement that took too long
-        return True
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None:
-        return code & 0xFF in SQLITE_CODES
-    return str(getattr(error, "sqlstate", None) or "").startswith(POSTGRESQL_STATES)
 
 
 def _whole(url: URL) -> str:

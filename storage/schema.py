@@ -18,6 +18,12 @@ from storage import fences
 from storage.database import Database, Tx, open_database
 from storage.errors import SchemaOutdated, SetupError
 
+UNBOUND = text("""
+    SELECT set_config('transaction_timeout', '0', true)
+    WHERE current_setting('transaction_timeout', true) IS NOT NULL
+""")
+"""It waits for its turn and works as long as its own limits let it."""
+
 ADVISORY_LOCK = 7_236_018_240_117_001  # any number, the same in every process that migrates
 HALFVEC_SINCE = (0, 7)
 
@@ -65,6 +71,7 @@ def head() -> str:
 
 async def _take_turn(tx: Tx, patience: Patience) -> None:
     # On SQLite the transaction itself is the lock: it began as the only writer.
+    await tx.execute(UNBOUND)
     await _set(tx, "statement_timeout", 0)
     await _set(tx, "lock_timeout", patience.turn_ms)
     await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})

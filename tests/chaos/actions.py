@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from storage.events import RunStatus
 from tests.chaos import disk
 from tests.chaos.auditor import fingerprint
+from tests.chaos.case import RECOVERY_SECONDS
 from tests.chaos.proxy import Proxy
 from tests.chaos.rig import Script
 from tests.waiting import wait_until
@@ -277,7 +278,8 @@ async def _wish(play: "Play", wish: str) -> None:
             return response.is_success or response.status_code == httpx.codes.CONFLICT
         return False
 
-    await wait_until(heard)
+    # A frozen worker may hold the run's row until the database ends its transaction.
+    await wait_until(heard, within_seconds=RECOVERY_SECONDS)
 
 
 async def _note(play: "Play", _: str) -> None:

@@ -8,6 +8,9 @@ from tests.chaos.auditor import Expected
 from tests.chaos.rig import Script
 
 BATCH = 8
+RECOVERY_SECONDS = 30.0
+"""Within this, whatever was broken is made good."""
+
 HARMLESS = frozenset(
     {
         "start",

@@ -20,7 +20,7 @@ from storage.streams.redis import RedisEventLog
 from tests.chaos import rig
 from tests.chaos.actions import ACTIONS, CONDITIONS
 from tests.chaos.auditor import Auditor, redone
-from tests.chaos.case import BATCH, Case, Step
+from tests.chaos.case import BATCH, RECOVERY_SECONDS, Case, Step
 from tests.chaos.disk import small_disk
 from tests.chaos.rig import Script
 from tests.chaos.source import Source
@@ -32,7 +32,6 @@ from tests.waiting import wait_until
 STEP_SECONDS = 60.0
 END_SECONDS = 90.0
 LOOK_SECONDS = 0.02
-RECOVERY_SECONDS = 30.0
 NO_RUN = RunId(UUID(int=0))
 
 

@@ -155,12 +155,14 @@ FREEZINGS: tuple[Case, ...] = (
         crash="batch.made:2:stop",
         script=Script(pace_seconds=0.05),
         steps=(then("dead a", "start b"), then("attempt 2", "continue a")),
+        database="postgresql",
     ),
     Case(
         name="frozen with what is gone listed, and thawed when all is over",
         crash="tidy.listed:1:stop",
         second=True,
         steps=ZOMBIE,
+        database="postgresql",
     ),
     Case(
         name="frozen in a transaction, and thawed after a while",
