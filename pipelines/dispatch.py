@@ -206,7 +206,8 @@ class Dispatcher:
             kind=EventKind.FAILED,
             at=self.services.clock.now(),
             attempt=run.attempt,
-            patch={"reason": reason, "activity": reason["message"], "rate": None, "eta": None},
+            # As far as it came: only ticks have told it, and they may be lost.
+            patch={**run.newest({}), "reason": reason, "activity": message, **runs.QUIET},
         )
         self._placed.pop((run.id, run.attempt), None)
         async with self.services.database.transaction() as tx:

@@ -22,13 +22,24 @@ from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
 from storage.runs.routing import misplaced
 from storage.runs.values import BY_SCHEDULE, Held, Run, Wish
 from storage.runs.waits import park, wake
-from storage.runs.wishes import CANCELLED, PAUSED, cancel, honour, pause, resume, retry, wished
+from storage.runs.wishes import (
+    CANCELLED,
+    PAUSED,
+    QUIET,
+    cancel,
+    honour,
+    pause,
+    resume,
+    retry,
+    wished,
+)
 from storage.runs.yielding import yielding
 
 __all__ = [
     "BY_SCHEDULE",
     "CANCELLED",
     "PAUSED",
+    "QUIET",
     "Beat",
     "Held",
     "Pulse",

@@ -28,6 +28,7 @@ PAUSED: Mapping[str, Any] = {"activity": "Paused: it goes on from here", **QUIET
 """What the states say, whoever comes to the wish."""
 
 _REQUEUED: Mapping[str, Any] = {"activity": "Waiting for a worker", **QUIET}
+_STOPPED = frozenset({EventKind.CANCELLED, EventKind.PAUSED})
 _WORDS = {EventKind.CANCELLED: CANCELLED, EventKind.PAUSED: PAUSED, EventKind.REQUEUED: _REQUEUED}
 
 
@@ -165,7 +166,10 @@ async def _stop(tx: Tx, row: Row[Any], kind: EventKind) -> Run:
 async def _tell(
     tx: Tx, row: Row[Any], attempt: Attempt, kind: EventKind, **data: str | None
 ) -> Run:
-    event = Event(kind=kind, at=now(), attempt=attempt, data=data, patch=_WORDS.get(kind, {}))
+    words = _WORDS.get(kind, {})
+    # Its worker cannot say any more how far it came: only ticks have told it, and they may be lost.
+    patch = {**run_of(row).newest({}), **words} if kind in _STOPPED else words
+    event = Event(kind=kind, at=now(), attempt=attempt, data=data, patch=patch)
     await record(tx, RunId(row.id), event)
     told = (await tx.execute(select(runs).where(runs.c.id == row.id))).one()
     return run_of(told)
