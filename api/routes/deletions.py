@@ -1,5 +1,6 @@
 """Deletions that are in doubt: what they are, and saying whether they are right."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -12,15 +13,18 @@ from api.once import Answer, Key, once
 from api.pagination import Limit, PageCursor, cut
 from api.problems import Code, Problem
 from api.schemas import Page
-from api.services import Asking, Handed, Tenant
+from api.services import Asking, Handed, Services, Tenant
 from storage import deletions
 from storage.database import Tx
 from storage.deletions import Deletion
-from storage.ids import ConnectionId
+from storage.ids import ConnectionId, TenantId
 from storage.keys import Scope
 
 router = APIRouter(prefix="/v1/deletions", tags=["deletions"])
 log = structlog.get_logger()
+
+Decide = Callable[[Tx, TenantId, UUID], Awaitable[tuple[Deletion, int] | None]]
+"""The deletion as it is decided, and how many went with it."""
 
 
 @router.get(
@@ -81,17 +85,7 @@ async def approve(
     deletion_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
 ) -> Response:
     """What a listing has named since is kept. If one names them within a week, they come back."""
-
-    async def work(tx: Tx) -> Answer:
-        answer = await deletions.approve(tx, tenant, deletion_id)
-        if answer is None:
-            raise _none(deletion_id)
-        it, hidden = answer
-        log.info("deletion.approved", deletion=str(deletion_id), hidden=hidden)
-        view = Decided(**_shown(it).model_dump(), hidden=hidden)
-        return Answer(200, {}, view.model_dump(mode="json"))
-
-    return await once(services.database, tenant, request, key=key, body=None, work=work)
+    return await _decide(deletions.approve, deletion_id, services, tenant, request=request, key=key)
 
 
 @router.post(
@@ -105,12 +99,30 @@ async def decline(
     deletion_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
 ) -> Response:
     """The next listing that lacks them asks again."""
+    return await _decide(_declined, deletion_id, services, tenant, request=request, key=key)
 
+
+async def _declined(tx: Tx, tenant: TenantId, deletion_id: UUID) -> tuple[Deletion, int] | None:
+    it = await deletions.decline(tx, tenant, deletion_id)
+    return None if it is None else (it, 0)
+
+
+async def _decide(
+    decide: Decide,
+    deletion_id: UUID,
+    services: Services,
+    tenant: TenantId,
+    *,
+    request: Request,
+    key: str | None,
+) -> Response:
     async def work(tx: Tx) -> Answer:
-        it = await deletions.decline(tx, tenant, deletion_id)
-        if it is None:
+        answer = await decide(tx, tenant, deletion_id)
+        if answer is None:
             raise _none(deletion_id)
-        view = Decided(**_shown(it).model_dump())
+        it, hidden = answer
+        log.info("deletion.decided", deletion=str(deletion_id), decision=it.decision, hidden=hidden)
+        view = Decided(**_shown(it).model_dump(), hidden=hidden)
         return Answer(200, {}, view.model_dump(mode="json"))
 
     return await once(services.database, tenant, request, key=key, body=None, work=work)
