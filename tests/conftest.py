@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import pytest
 import structlog
+from hypothesis import find
+from hypothesis import strategies as st
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(here).as_posix()
         group = "whole" if path.startswith(_WHOLE) else path
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def table_of_characters() -> None:
+    """Hypothesis makes it at the first text it draws, and takes that time for a slow strategy."""
+    find(st.text(), bool)
 
 
 @pytest.fixture(autouse=True)

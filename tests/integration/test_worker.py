@@ -154,21 +154,21 @@ async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
 
 @postgresql
 async def test_a_run_goes_over_to_the_version_that_is_activated(site: Site) -> None:
-    run_id = await ask_for(site.database, site.source(MANY))
     async with site.database.transaction() as tx:
         await versions.activate(tx, "1")
-    with (
-        site.worker("old", HEADWATER_VERSION="1"),
-        site.worker("new", HEADWATER_VERSION="2") as new,
-    ):
-        await wait_until(partial(new.says, "worker.ready"), within_seconds=90)
-        await processed(site.database, run_id, 100)
-        before = await look(site.database, run_id)
-        async with site.database.transaction() as tx:
-            await versions.activate(tx, "2")
-        run = await finished(site.database, run_id)
-        async with site.database.reading() as tx:
-            fleets = {each.version: each for each in await versions.fleets(tx)}
+    with site.worker("old", HEADWATER_VERSION="1") as old:
+        # Before the other: as long as nobody works for a version, all may take what is its own.
+        await wait_until(partial(old.says, "worker.ready"), within_seconds=90)
+        with site.worker("new", HEADWATER_VERSION="2") as new:
+            await wait_until(partial(new.says, "worker.ready"), within_seconds=90)
+            run_id = await ask_for(site.database, site.source(MANY))
+            await processed(site.database, run_id, 100)
+            before = await look(site.database, run_id)
+            async with site.database.transaction() as tx:
+                await versions.activate(tx, "2")
+            run = await finished(site.database, run_id)
+            async with site.database.reading() as tx:
+                fleets = {each.version: each for each in await versions.fleets(tx)}
 
     story = await kinds(site.database, run_id)
     assert (before.version, run.version, run.attempt) == ("1", "2", 2)

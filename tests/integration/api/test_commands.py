@@ -109,16 +109,18 @@ async def test_a_run_that_does_not_exist_is_wrong_usage(terminal: Terminal, comm
 async def test_a_version_is_activated_ramped_and_shown(
     terminal: Terminal, database: Database
 ) -> None:
-    async with database.transaction() as tx:
-        for version in ("1.4.0", "1.5.0"):
-            await workers.register(tx, name=version, version=version, host="h", pid=1, slots=4)
+    async def deploy(*arguments: object) -> Ended:
+        async with database.transaction() as tx:
+            for each in ("1.4.0", "1.5.0"):  # they live, however slow the commands are
+                await workers.register(tx, name=each, version=each, host="h", pid=1, slots=4)
+        return await terminal.run("deploy", *arguments)
 
-    before = await terminal.run("deploy", "status")
-    await terminal.run("deploy", "activate", "1.4.0")
-    ramped = await terminal.run("deploy", "ramp", "1.5.0", "10")
-    shown = await terminal.run("deploy", "status", "--json")
-    refused = await terminal.run("deploy", "activate", "1.6.0")
-    forced = await terminal.run("deploy", "activate", "1.6.0", "--force", "--json")
+    before = await deploy("status")
+    await deploy("activate", "1.4.0")
+    ramped = await deploy("ramp", "1.5.0", "10")
+    shown = await deploy("status", "--json")
+    refused = await deploy("activate", "1.6.0")
+    forced = await deploy("activate", "1.6.0", "--force", "--json")
 
     assert "every worker takes every run" in before.err
     assert ramped.out.splitlines() == [

@@ -251,7 +251,7 @@ async def test_searching_where_nothing_is_finds_nothing(
 ) -> None:
     response = await web.get("/v1/search", params={"q": "where is the next seq given"})
 
-    assert response.json() == {"items": []}
+    assert response.json() == {"items": [], "note": None}
 
 
 @pytest.mark.parametrize(
