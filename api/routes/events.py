@@ -1,35 +1,27 @@
 """A run's events, as the client wants them: as they come, or what there is now."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from api.accept import best
-from api.adapters import HEADERS, Channel, Protocol
+from api.adapters import Channel
 from api.encoding import Format, described
 from api.hub import Hub
 from api.needs import needs
 from api.problems import Code, Problem
 from api.resume import Place, catch_up
-from api.routes.runs import found
-from api.services import Handed, Services, Tenant
+from api.routes.following import JSON, OFFERED, Asked, adapted, check, is_end, place_of
+from api.services import Handed, Tenant
 from api.stream import EventStream
 from api.voices import Adapted, Native
 from storage.errors import StreamUnavailable
-from storage.ids import RunId, Seq, TenantId
-from storage.keys import Scope
+from storage.ids import RunId, Seq
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["runs"])
-JSON = "application/json"
-OFFERED = (Format.SSE.value, Format.NDJSON.value, JSON)
-HIGHEST = 2**63 - 1
-
-Foreign = Annotated[
-    Protocol | None,
-    Query(alias="format", description="In another protocol, as server-sent events, from the state"),
-]
 
 
 @router.get(
@@ -44,27 +36,20 @@ async def events(
     run_id: UUID,
     services: Handed,
     tenant: Tenant,
-    accept: Annotated[str | None, Header(description="How the frames come")] = None,
-    last_event_id: Annotated[
-        str | None, Header(description="The `seq` of the last event seen: go on after it")
-    ] = None,
-    cursor: Annotated[
-        str | None, Query(description="The same, where headers cannot be set")
-    ] = None,
-    protocol: Foreign = None,
+    wanted: Asked,
 ) -> Response:
     """A snapshot, then what follows; with a cursor, what follows it, or a gap and a snapshot.
 
     At the run's end the answer is 204. `docs/events.md` tells the frames.
     """
-    if protocol is not None:
+    if wanted.protocol is not None:
         await check(services, tenant, RunId(run_id))
-        voice = Adapted(protocol, Channel.EVENTS, RunId(run_id))
-        return adapted(services.hub, tenant, voice, accept)
-    media = best(accept, OFFERED)
+        voice = Adapted(wanted.protocol, Channel.EVENTS, RunId(run_id))
+        return adapted(services.hub, tenant, voice, wanted.accept)
+    media = best(wanted.accept, OFFERED)
     if media is None:
         raise Problem(Code.NOT_ACCEPTABLE, "Events come as one of three types.")
-    place = place_of(last_event_id or cursor)
+    place = place_of(wanted.cursor)
     run = RunId(run_id)
     await check(services, tenant, run)
     if place is not None and await is_end(services.hub, run, place):
@@ -72,22 +57,6 @@ async def events(
     if media == JSON:
         return await _now(services.hub, run, place)
     return EventStream(services.hub, tenant, run, cursor=place, voice=Native(Format(media)))
-
-
-def adapted(hub: Hub, tenant: TenantId, voice: Adapted, accept: str | None) -> Response:
-    """Every such stream begins with the whole state: their clients have no place to go on from."""
-    if best(accept, [Format.SSE.value]) is None:
-        raise Problem(Code.NOT_ACCEPTABLE, "That protocol comes as server-sent events alone.")
-    headers = HEADERS[voice.protocol]
-    return EventStream(hub, tenant, voice.run, cursor=None, voice=voice, headers=headers)
-
-
-async def check(services: Services, tenant: TenantId, run: RunId) -> None:
-    """Raise unless there is such a run, asking the database only if nobody here listens to it."""
-    if services.hub.serves(tenant, run):
-        return
-    async with services.pictures.turn, services.database.reading() as tx:
-        await found(tx, tenant, run)
 
 
 async def _now(hub: Hub, run: RunId, cursor: Seq | None) -> Response:
@@ -117,30 +86,3 @@ async def frames_now(
             frames.insert(0, {"type": kind, **fields})
         place.take(kept.ended_at, ends=over)
     return frames, place
-
-
-async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:
-    """Whether the reader has been told all there ever will be."""
-    if not hub.away:
-        try:
-            async with hub.pictures.turn:
-                position = await hub.pictures.log.position(run)
-        except StreamUnavailable:
-            pass
-        else:
-            if position is not None and position.seq >= cursor:
-                return position.ended and position.seq == cursor
-            # It may have been told the end from SQL, at a place that the stream has not come to.
-    return (await hub.pictures.kept(run)).ended_at == cursor
-
-
-def place_of(cursor: str | None) -> Seq | None:
-    if not cursor:
-        return None
-    if not (cursor.isascii() and cursor.isdigit()) or int(cursor[:20]) > HIGHEST:
-        raise Problem(
-            Code.INVALID_CURSOR,
-            "A cursor of events is the `seq` of one, a whole number.",
-            action="Send the id of the last event you saw, or none.",
-        )
-    return Seq(int(cursor))

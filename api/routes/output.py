@@ -1,9 +1,8 @@
 """What a run says: as it comes, or what there is now."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from api.accept import best
@@ -11,14 +10,14 @@ from api.adapters import Channel
 from api.encoding import Format
 from api.needs import needs
 from api.problems import Code, Problem
-from api.routes.events import JSON, OFFERED, Foreign, adapted, check, is_end, place_of
+from api.routes.following import JSON, OFFERED, Asked, adapted, check, is_end, place_of
 from api.services import Handed, Tenant
 from api.stream import EventStream
 from api.voices import Adapted, Native
 from storage.errors import StreamUnavailable
 from storage.events import State
 from storage.ids import RunId, Seq
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["workflows"])
 
@@ -35,25 +34,18 @@ async def output(
     run_id: UUID,
     services: Handed,
     tenant: Tenant,
-    accept: Annotated[str | None, Header(description="How the frames come")] = None,
-    last_event_id: Annotated[
-        str | None, Header(description="The `seq` of the last event seen: go on after it")
-    ] = None,
-    cursor: Annotated[
-        str | None, Query(description="The same, where headers cannot be set")
-    ] = None,
-    protocol: Foreign = None,
+    wanted: Asked,
 ) -> Response:
     """The same rules as for a run's events. As JSON: all that was said so far, and the result.
 
     `docs/events.md` tells the frames. What an attempt said is taken back by
     `attempt.superseded` if the attempt dies.
     """
-    if protocol is not None:
+    if wanted.protocol is not None:
         await check(services, tenant, RunId(run_id))
-        voice = Adapted(protocol, Channel.OUTPUT, RunId(run_id))
-        return adapted(services.outputs, tenant, voice, accept)
-    media = best(accept, (JSON, *OFFERED))
+        voice = Adapted(wanted.protocol, Channel.OUTPUT, RunId(run_id))
+        return adapted(services.outputs, tenant, voice, wanted.accept)
+    media = best(wanted.accept, (JSON, *OFFERED))
     if media is None:
         raise Problem(Code.NOT_ACCEPTABLE, "Output comes as one of three types.")
     run, hub = RunId(run_id), services.outputs
@@ -62,7 +54,7 @@ async def output(
         state, seq = await _now(services, run)
         headers = {"Cache-Control": "private, no-store", "Vary": "Accept"}
         return JSONResponse({**state, "seq": seq}, headers=headers)
-    place = place_of(last_event_id or cursor)
+    place = place_of(wanted.cursor)
     if place is not None and await is_end(hub, run, place):
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
     return EventStream(hub, tenant, run, cursor=place, voice=Native(Format(media)))

@@ -12,11 +12,12 @@ from api.cursors import open_places, seal
 from api.encoding import Format
 from api.needs import needs
 from api.problems import Code, Problem
-from api.routes.events import JSON, OFFERED, frames_now
+from api.routes.events import frames_now
+from api.routes.following import JSON, OFFERED
 from api.schemas import Name
 from api.services import Asking, Handed, Services
 from storage.ids import RunId, Seq, TenantId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 

@@ -21,7 +21,7 @@ from api.settings import Share
 from storage import keys, workflows
 from storage.database import Database
 from storage.ids import LOCAL_TENANT
-from storage.keys import Scope
+from storage.scopes import Scope
 from storage.streams.memory import MemoryEventLog
 from storage.workflows import Published
 from tests.serving import Story, serving

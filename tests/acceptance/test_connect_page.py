@@ -13,22 +13,20 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from connectors.fakes.grants import Provider
 from connectors.fakes.oauth import serving
 from tests import drawers, forge
+from tests.acceptance.browsers import browsing, needs_chromium
 from tests.acceptance.stacks import answering, running_stack
-from tests.acceptance.test_console import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(240),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
-    ),
+    needs_chromium,
 ]
 
 
@@ -80,10 +78,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncGenerator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with browsing() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

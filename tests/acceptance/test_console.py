@@ -1,7 +1,6 @@
 """The console in a real browser: what a person sees, also after a reload in the middle."""
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sysconfig
@@ -10,26 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.acceptance.browsers import browsing, needs_chromium, watched
 from tests.acceptance.stacks import answering, running_stack
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = [
     pytest.mark.timeout(240),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
-    ),
+    needs_chromium,
 ]
 
 
@@ -42,26 +29,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 
 @pytest.fixture
 async def browser() -> AsyncGenerator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with browsing() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncGenerator[Page]:
-    """A page that must not complain: no error on its console, nothing its policy refuses."""
-    complaints: list[str] = []
-    page = await browser.new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type == "error" else None,
-    )
-    yield page
-    await page.close()
-    # the browser reports every refused request, also those whose refusal the page shows
-    assert [each for each in complaints if "Failed to load resource" not in each] == []
+    async with watched(browser) as page:
+        yield page
 
 
 @pytest.fixture

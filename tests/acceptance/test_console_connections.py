@@ -1,25 +1,21 @@
 """The page of a connection in a real browser: when it is ingested by itself."""
 
-import os
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from storage.database import Database
 from storage.streams.memory import MemoryEventLog
+from tests.acceptance.browsers import browsing, needs_chromium, watched
 from tests.integration.api.test_deletions import doubted
 from tests.serving import Served, Story, serving
 
-CHROMIUM = shutil.which("chromium")
-
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
-    ),
+    needs_chromium,
 ]
 
 
@@ -44,21 +40,12 @@ async def served(database: Database) -> AsyncGenerator[Served]:
 @pytest.fixture
 async def page(served: Served) -> AsyncGenerator[Page]:
     """The page of the one connection; it must not complain."""
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = await browser.new_page(locale="en-GB", timezone_id="Europe/Paris")
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: complaints.append(message.text) if message.type == "error" else None,
-        )
+    home = {"locale": "en-GB", "timezone_id": "Europe/Paris"}
+    async with browsing() as browser, watched(browser, **home) as page:
         await page.goto(served.url)
         await page.get_by_role("link", name="Connections").click()
         await page.locator("ol.runs a").click()
         yield page
-        await browser.close()
-    assert [each for each in complaints if "Failed to load resource" not in each] == []
 
 
 async def test_a_schedule_is_set_paused_resumed_and_taken_away(page: Page) -> None:

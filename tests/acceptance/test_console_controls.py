@@ -1,28 +1,24 @@
 """The console's buttons in a real browser: what is asked of a run, and what the page says then."""
 
-import os
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from redis.asyncio import Redis
 
 from storage import runs
 from storage.database import Database
 from storage.events import EventKind, EventLog, RunStatus
 from storage.streams.redis import RedisEventLog
+from tests.acceptance.browsers import browsing, needs_chromium, watched
 from tests.asked import failed, found
 from tests.serving import Served, Story, serving
 
-CHROMIUM = shutil.which("chromium")
-
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
-    ),
+    needs_chromium,
 ]
 
 
@@ -57,17 +53,9 @@ async def story(database: Database, log: EventLog) -> Story:
 @pytest.fixture
 async def page(served: Served, story: Story) -> AsyncGenerator[Page]:
     """The run's page; it must not complain."""
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = await browser.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    async with browsing() as browser, watched(browser) as page:
         await page.goto(f"{served.url}/#/runs/{story.run}")
         yield page
-        await browser.close()
-    assert complaints == []
 
 
 async def says(page: Page, status: str) -> None:

@@ -1,26 +1,23 @@
 """The console of a server that asks for keys, in a real browser."""
 
-import os
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from storage import keys
 from storage.database import Database
 from storage.events import EventKind, EventLog
 from storage.ids import LOCAL_TENANT
 from storage.streams.memory import MemoryEventLog
-from tests.acceptance.test_console import CHROMIUM, FLAGS
+from tests.acceptance.browsers import browsing, needs_chromium
 from tests.serving import Served, Story, serving
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium on the PATH"
-    ),
+    needs_chromium,
 ]
 
 
@@ -44,10 +41,8 @@ async def served(database: Database, log: EventLog) -> AsyncGenerator[Served]:
 
 @pytest.fixture
 async def page() -> AsyncGenerator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with browsing() as browser:
         yield await browser.new_page()
-        await browser.close()
 
 
 async def test_who_has_a_key_signs_in_and_follows_a_run_live(
