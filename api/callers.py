@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from storage.ids import LOCAL_TENANT, KeyId, RunId, TenantId
-from storage.keys import Key, Scope
+from storage.keys import Key
 from storage.passes import Pass
+from storage.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

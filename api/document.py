@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from api import examples
 from api.problems import KINDS, MEDIA_TYPE, Code, Problem
 from api.streamdocument import tell_streams
-from storage.keys import Scope
+from storage.scopes import Scope
 from storage.workflows import Published
 
 Document = dict[str, Any]

@@ -16,8 +16,9 @@ from api.problems import Code, Problem
 from api.services import Services
 from storage import keys, passes
 from storage.errors import DatabaseUnavailable
-from storage.keys import Key, Scope
+from storage.keys import Key
 from storage.passes import TICKET, TOKEN, Pass
+from storage.scopes import Scope
 
 log = structlog.get_logger()
 CHALLENGE = 'Bearer realm="headwater"'

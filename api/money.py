@@ -1,23 +1,12 @@
-"""Money as the api shows it: dollars as decimal text, so that nothing is lost on the way."""
+"""Money as the api shows it."""
 
 from decimal import Decimal
-from typing import Annotated
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field
 
+from api.dollars import Dollars
 from api.schemas import Request, View
 from storage.money import NANOS, Budget, Used
-
-MOST = 1_000_000
-
-
-def _plain(amount: Decimal) -> str:
-    return f"{amount:f}"
-
-
-Dollars = Annotated[
-    Decimal, Field(ge=0, le=MOST, decimal_places=9), PlainSerializer(_plain, return_type=str)
-]
 
 
 class UsageRow(View):

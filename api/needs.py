@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from api import belonging
 from api.knocking import identify, require
 from api.services import Services
-from storage.keys import Scope
+from storage.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)

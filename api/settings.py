@@ -9,21 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from api.addresses import origin
 from connectors import catalog
 from connectors.errors import KindUnknown
 from connectors.outside import OutsideSettings
-
-
-def origin(value: str) -> str:
-    """A scheme, a host and maybe a port, as a browser says them. Raises ``ValueError``."""
-    url = urlsplit(value)
-    if (
-        url.scheme not in {"http", "https"}
-        or not url.netloc
-        or value != f"{url.scheme}://{url.netloc}"
-    ):
-        raise ValueError("is no origin such as https://app.example.com; `*` would be everybody")
-    return value.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

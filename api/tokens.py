@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, field_validator
 
+from api.addresses import origin
 from api.schemas import Name, Request, View
-from api.settings import origin
-from storage.keys import OF_OWNERS, Scope
+from storage.scopes import OF_OWNERS, Scope
 
 RUNS_MOST = 100
 Origin = Annotated[str, Field(max_length=300), AfterValidator(origin)]

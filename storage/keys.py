@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from hashlib import sha256
 from string import ascii_letters, digits
 from typing import Any
@@ -26,44 +25,13 @@ from storage.clock import now
 from storage.database import Database, Tx
 from storage.errors import DatabaseUnavailable, SetupError
 from storage.ids import KeyId, TenantId, new_id
+from storage.scopes import OF_OWNERS, OF_TENANTS, Scope
 from storage.tables import keys
 
 FORM = re.compile(r"hw_([0-9A-Za-z]{12})_[0-9A-Za-z]{32}_([0-9a-f]{8})")
 ALPHABET = digits + ascii_letters
 log = structlog.get_logger()
 USED_EVERY = timedelta(minutes=1)
-
-
-class Scope(StrEnum):
-    """What a caller may do."""
-
-    CONNECTIONS_READ = "connections:read"
-    CONNECTIONS_WRITE = "connections:write"
-    RUNS_READ = "runs:read"  # with their events and output
-    RUNS_WRITE = "runs:write"  # start, stop, and workflows
-    SEARCH_READ = "search:read"  # what was ingested
-    MONEY_READ = "money:read"
-    MONEY_WRITE = "money:write"
-    TOKENS_WRITE = "tokens:write"  # give browsers a part of what it may itself
-    DEPLOYMENT_READ = "deployment:read"
-    DEPLOYMENT_WRITE = "deployment:write"
-
-
-OF_OWNERS = frozenset(
-    {
-        Scope.CONNECTIONS_READ,
-        Scope.CONNECTIONS_WRITE,
-        Scope.RUNS_READ,
-        Scope.RUNS_WRITE,
-        Scope.SEARCH_READ,
-    }
-)
-"""What can be narrowed to one owner's, and so given to a browser."""
-
-OF_OPERATORS = frozenset({Scope.DEPLOYMENT_READ, Scope.DEPLOYMENT_WRITE})
-"""What concerns all tenants of an installation: only for a key that names them."""
-
-OF_TENANTS = frozenset(Scope) - OF_OPERATORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

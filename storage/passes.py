@@ -17,7 +17,7 @@ from sqlalchemy import Row, and_, delete, insert, or_, select
 from storage.clock import now
 from storage.database import Tx
 from storage.ids import KeyId, RunId, TenantId
-from storage.keys import Scope
+from storage.scopes import Scope
 from storage.tables import keys, passes
 
 TOKEN_LASTS = timedelta(minutes=15)

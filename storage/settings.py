@@ -6,19 +6,12 @@ from typing import Annotated
 from platformdirs import user_data_path
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from storage.errors import SecretKeyMissing, SetupError
+from storage.errors import SecretKeyMissing
 from storage.sealed import Keyring
 
 KEY_FILE = ".secret-keys"
 DATABASE_FILE = "headwater.db"
-DRIVERS = {
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "sqlite": "sqlite+aiosqlite",
-}
 
 
 class StorageSettings(BaseSettings):
@@ -34,9 +27,12 @@ class StorageSettings(BaseSettings):
 
     def sql_url(self) -> str:
         """The database's URL with the driver we use. It bears the password: do not show it."""
+        # Commands that only ask the api need no SQLAlchemy, which takes a good part of a second.
+        from storage.urls import normalised, of_file  # noqa: PLC0415
+
         if self.database_url is not None:
             return normalised(self.database_url.get_secret_value())
-        return _text(URL.create("sqlite+aiosqlite", database=str(self.data_dir / DATABASE_FILE)))
+        return of_file(self.data_dir / DATABASE_FILE)
 
     def keyring(self) -> Keyring:
         """The keys that were given; with an embedded database, else those in the data directory.
@@ -50,28 +46,3 @@ class StorageSettings(BaseSettings):
         raise SecretKeyMissing(
             "HEADWATER_SECRET_KEYS is not set, and the database is shared with other machines."
         )
-
-
-def normalised(given: str) -> str:
-    """What people and hosting providers write, as our drivers understand it."""
-    try:
-        url = make_url(given.strip())
-    except (ArgumentError, ValueError):
-        # The cause would quote the URL, and with it the password.
-        raise _not_a_database() from None
-    driver = DRIVERS.get(url.get_backend_name())
-    if driver is None:
-        raise _not_a_database()
-    query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
-    return _text(url.set(drivername=driver, query=query))
-
-
-def _text(url: URL) -> str:
-    return url.render_as_string(hide_password=False)
-
-
-def _not_a_database() -> SetupError:
-    return SetupError(
-        "HEADWATER_DATABASE_URL is not the URL of a database we can use.",
-        action="Set it to postgresql://user:password@host:5432/name, or remove it to use SQLite.",
-    )

@@ -19,7 +19,7 @@ from storage.connections import Connection
 from storage.database import Database, open_database
 from storage.ids import LOCAL_TENANT, TenantId
 from storage.schema import upgrade
-from storage.settings import normalised
+from storage.urls import normalised
 from tests import servers
 from tests.redis_fixtures import redis, redis_url  # noqa: F401  # fixtures
 

@@ -21,7 +21,8 @@ from storage import keys, schema, tenants
 from storage.clock import now
 from storage.database import Database, open_database
 from storage.ids import LOCAL_TENANT, TenantId, new_id
-from storage.keys import OF_OWNERS, OF_TENANTS, Key, Scope
+from storage.keys import Key
+from storage.scopes import OF_OWNERS, OF_TENANTS, Scope
 
 
 def run(*, what: str, as_json: bool, **options: Any) -> int:

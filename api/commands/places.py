@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from api.attaching import StackSettings, headwater_version, running
 from api.commands.ending import messages
-from api.stack import Stack
 from storage import datadir
 
 
@@ -26,6 +25,9 @@ async def reach(settings: StackSettings) -> AsyncGenerator[Place]:
     if url is not None:
         yield Place(url, alive=True)
         return
+    # Where something runs already, as it mostly does, a command need not load all of this.
+    from api.stack import Stack  # noqa: PLC0415
+
     with datadir.hold(settings.home, headwater_version()) as directory:
         said = messages()
         async with Stack(settings, directory, environment=os.environ, tell=said.print) as stack:

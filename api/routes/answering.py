@@ -14,7 +14,7 @@ from api.workflows import AnswerRequest, check_answer
 from storage import questions
 from storage.database import Tx
 from storage.ids import RunId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1/runs/{run_id}", tags=["workflows"])
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from api.services import Handed, Tenant
 from storage import artifacts
 from storage.artifacts import ArtifactRow, ArtifactStatus
 from storage.ids import ArtifactId, RunId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["artifacts"])
 HIGHEST = 2**63 - 1

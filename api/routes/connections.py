@@ -33,7 +33,7 @@ from storage.connections import Connection
 from storage.credentials import State
 from storage.database import Tx
 from storage.ids import ConnectionId, RunId, TenantId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 MASK = "***"

@@ -18,7 +18,7 @@ from storage import deletions
 from storage.database import Tx
 from storage.deletions import Deletion
 from storage.ids import ConnectionId, TenantId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1/deletions", tags=["deletions"])
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ from api.rollout import ChangeView, DeploymentRequest, DeploymentView, FleetView
 from api.services import Handed, Tenant
 from storage import versions, workers
 from storage.database import Tx
-from storage.keys import Scope
+from storage.scopes import Scope
 from storage.versions import Deployment
 
 router = APIRouter(prefix="/v1/deployment", tags=["operations"])

@@ -11,7 +11,7 @@ from api.needs import needs
 from api.services import Handed
 from storage import workflows
 from storage.errors import DatabaseUnavailable
-from storage.keys import Scope
+from storage.scopes import Scope
 from storage.workflows import Published
 
 router = APIRouter()

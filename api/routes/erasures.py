@@ -14,7 +14,7 @@ from api.services import Handed, Tenant
 from storage import connections, erasing
 from storage.erasing import Erasure
 from storage.ids import ConnectionId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 log = structlog.get_logger()

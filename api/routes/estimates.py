@@ -5,14 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from api.estimates import EstimateView, estimate, is_sized
+from api.estimates import EstimateView
+from api.estimating import estimate, is_sized
 from api.looking import looking
 from api.needs import needs
 from api.routes.connections import found
 from api.services import Handed, Tenant
 from connectors.artifact import PartitionKey
 from connectors.connector import Connector, Partition, Plan, Scope
-from storage import artifacts, keys, models
+from storage import artifacts, models, scopes
 
 MOST_SCOPES = 500
 
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["connections"])
 
 @router.post(
     "/connections/{connection_id}/estimate",
-    dependencies=[needs(keys.Scope.CONNECTIONS_READ)],
+    dependencies=[needs(scopes.Scope.CONNECTIONS_READ)],
     operation_id="estimate",
     summary="What an ingestion would come to: artifacts, tokens, money and time",
 )

@@ -10,7 +10,7 @@ from api.routes.connections import found
 from api.services import Handed, Tenant
 from storage import freshness
 from storage.freshness import Freshness
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 

@@ -20,8 +20,8 @@ from storage import runs, tenants
 from storage.database import Tx
 from storage.events import WaitingReason
 from storage.ids import RunId, TenantId
-from storage.keys import Scope
 from storage.money import usage
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["money"])
 

@@ -13,7 +13,7 @@ from api.schemas import Config, Request
 from api.services import Handed, Tenant
 from storage import connections, profiles
 from storage.ids import ConnectionId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["connections"])
 

@@ -30,8 +30,8 @@ from storage.database import Tx
 from storage.errors import StreamUnavailable
 from storage.events import RunStatus, State
 from storage.ids import ConnectionId, RunId, Seq, TenantId
-from storage.keys import Scope
 from storage.runs import Run
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 log = structlog.get_logger()

@@ -18,8 +18,8 @@ from api.timetable import cadence, shown, with_history
 from storage import schedules
 from storage.database import Tx
 from storage.ids import ConnectionId, TenantId
-from storage.keys import Scope
 from storage.schedules import Schedule
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["schedules"])
 log = structlog.get_logger()

@@ -15,7 +15,7 @@ from api.services import Asking, Handed
 from storage import connections
 from storage.database import Tx
 from storage.ids import ConnectionId
-from storage.keys import Scope
+from storage.scopes import Scope
 from storage.search import Hit
 
 router = APIRouter(prefix="/v1", tags=["search"])

@@ -18,7 +18,7 @@ from storage import connecting, tenants
 from storage.connecting import Session, SessionId
 from storage.database import Tx
 from storage.ids import ConnectionId
-from storage.keys import Scope
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1/connect-sessions", tags=["connections"])
 

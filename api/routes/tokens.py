@@ -16,8 +16,8 @@ from api.services import Asking, Handed
 from api.tokens import TicketMade, TokenMade, TokenWanted
 from storage import passes, tenants
 from storage.ids import RunId
-from storage.keys import Scope
 from storage.passes import TICKET_LASTS
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 NO_STORE = "no-store"

@@ -18,8 +18,8 @@ from api.services import Handed, Services, Tenant
 from storage import runs
 from storage.database import Tx
 from storage.ids import RunId, TenantId
-from storage.keys import Scope
 from storage.runs import Run
+from storage.scopes import Scope
 
 router = APIRouter(prefix="/v1/runs/{run_id}", tags=["runs"])
 log = structlog.get_logger()

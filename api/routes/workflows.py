@@ -25,8 +25,8 @@ from storage.connections import Connection
 from storage.database import Tx
 from storage.events import RunStatus
 from storage.ids import RunId, TenantId
-from storage.keys import Scope
 from storage.runs import Run
+from storage.scopes import Scope
 from storage.workflows import Published
 
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])

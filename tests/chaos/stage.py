@@ -13,7 +13,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage.schema import upgrade
-from storage.settings import normalised
+from storage.urls import normalised
 from tests import servers
 from tests.chaos.processes import Nursery, open_nursery
 

@@ -8,8 +8,9 @@ from storage import keys, passes
 from storage.clock import now
 from storage.database import Database
 from storage.ids import RunId, TenantId, new_id
-from storage.keys import OF_OWNERS, OF_TENANTS, Key, Scope
+from storage.keys import Key
 from storage.passes import Pass
+from storage.scopes import OF_OWNERS, OF_TENANTS, Scope
 
 
 async def made(database: Database, tenant: TenantId, **wanted: object) -> tuple[Key, str]:

@@ -26,8 +26,8 @@ from storage.connections import Connection
 from storage.database import Database
 from storage.deletions import Doubt
 from storage.ids import TenantId
-from storage.keys import OF_OWNERS, Scope
 from storage.schedules import Cadence
+from storage.scopes import OF_OWNERS, Scope
 from storage.streams.memory import MemoryEventLog
 from storage.workflows import Published
 from tests.indexed import Library
