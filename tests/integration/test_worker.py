@@ -69,6 +69,7 @@ def site(
     return Site(database, tmp_path, redis_url, prefect_url, environment)
 
 
+@postgresql
 async def test_a_killed_workers_run_is_finished_by_another_with_exact_counts(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("first") as first:
@@ -106,6 +107,7 @@ async def test_a_terminated_worker_hands_its_run_over_and_ends_well(site: Site) 
     assert EventKind.ATTEMPT_LOST not in story
 
 
+@sqlite
 async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(MANY))
     with site.worker("worker"):
@@ -118,6 +120,7 @@ async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) 
         assert 100 <= run.counts.processed < MANY
 
 
+@postgresql
 async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(MANY))
     with site.worker("worker"):

@@ -97,7 +97,7 @@ async def test_starting_wakes_a_worker(
 
     await client.post(f"/v1/connections/{connection['id']}/runs")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 

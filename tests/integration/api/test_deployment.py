@@ -124,7 +124,7 @@ async def test_deploying_wakes_the_workers(
 
     await deploy(client, activate="1")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 

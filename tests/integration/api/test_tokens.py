@@ -11,7 +11,7 @@ from storage import keys
 from storage.database import Database
 from storage.events import EventLog
 from storage.ids import LOCAL_TENANT
-from storage.keys import Scope
+from storage.scopes import Scope
 from tests.serving import Story, asking
 
 PAGE = "https://app.example.com"

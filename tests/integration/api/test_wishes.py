@@ -102,7 +102,7 @@ async def test_asking_wakes_the_workers(
 
     await ask(client, story, "pause")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 
