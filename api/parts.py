@@ -3,7 +3,7 @@
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Workplace:
         )
 
     def worker(self, redis_url: str, *, prefect_url: str) -> Part:
-        return self._python(
+        part = self._python(
             "worker",
             "pipelines.worker",
             given={
@@ -73,6 +73,7 @@ class Workplace:
             ready=self._saying("worker", b'"worker.ready"'),
             stop_within=DRAIN_WITHIN,
         )
+        return replace(part, heir="HEADWATER_WORKER_PREDECESSOR")
 
     def _python(
         self,

@@ -47,6 +47,8 @@ class Part:
     log: Path
     ready: Callable[[], Awaitable[bool]]
     stop_within: timedelta = timedelta(seconds=10)
+    heir: str | None = None
+    """The variable that tells a process the id of the dead one in whose place it is started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class _Kept:
     part: Part
     up: asyncio.Future[None]
     process: Process | None = None
+    died: int | None = None
     failures: int = 0
     reason: str = "not ready in time"
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -146,7 +149,7 @@ class Supervisor:
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=dict(part.environment),
+                env=_environment(kept),
                 start_new_session=True,
             )
         self._spawned()
@@ -161,6 +164,7 @@ class Supervisor:
             trimming.cancel()
         kept.reason = _reason(code)
         _signal(kept, signal.SIGKILL)  # its own children, if it left any
+        kept.died = kept.process.pid
         kept.process = None
 
     async def _pause(self, kept: _Kept) -> None:
@@ -183,6 +187,13 @@ class Supervisor:
             _signal(kept, signal.SIGKILL)
         await kept.keeper
         kept.up.cancel()
+
+
+def _environment(kept: _Kept) -> dict[str, str]:
+    given = dict(kept.part.environment)
+    if kept.part.heir is not None and kept.died is not None:
+        given[kept.part.heir] = str(kept.died)
+    return given
 
 
 async def _look(kept: _Kept) -> None:

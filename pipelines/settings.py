@@ -12,8 +12,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from connectors.outside import OutsideSettings
 
 
-def _name() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}"
+def _name(pid: int | None = None) -> str:
+    return f"{socket.gethostname()}-{pid or os.getpid()}"
 
 
 class PipelineSettings(OutsideSettings):
@@ -23,6 +23,10 @@ class PipelineSettings(OutsideSettings):
 
     name: str = Field(default_factory=_name, max_length=200)
     """Who holds a run's lease. Two workers must not share it."""
+
+    predecessor: int | None = None
+    """The process in whose place this one is started, by whoever saw that one die: its runs need
+    not wait for their leases to end."""
 
     version: str = Field(
         default_factory=lambda: version("headwater"),
@@ -66,6 +70,13 @@ class PipelineSettings(OutsideSettings):
         if not isinstance(value, str):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @property
+    def heir_of(self) -> str | None:
+        """The name of the predecessor; one that was given stays the same from life to life."""
+        if self.predecessor is None:
+            return None
+        return _name(self.predecessor) if self.name == _name() else self.name
 
     @property
     def grace(self) -> timedelta:

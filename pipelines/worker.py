@@ -21,8 +21,8 @@ from structlog.typing import Processor
 
 from pipelines.runtime import Services, lend, open_services
 from pipelines.settings import PipelineSettings
-from storage import crashpoints, models, workflows
-from storage.errors import SetupError
+from storage import crashpoints, models, runs, workers, workflows
+from storage.errors import SetupError, StorageUnavailable
 from storage.models import Models
 from storage.settings import StorageSettings
 
@@ -101,8 +101,21 @@ class WorkerThread(threading.Thread):
             self._drain = lambda: loop.call_soon_threadsafe(services.draining.set)
             if self._stop_asked:
                 return
+            await _inherit(services)
             async with lend(services):
                 await _dispatch(services)
+
+
+async def _inherit(services: Services) -> None:
+    """Let the runs of a predecessor go: it is known to be dead, and there is nothing to wait for."""
+    dead = services.settings.heir_of
+    if dead is None:
+        return
+    with suppress(StorageUnavailable):  # then their leases end by themselves
+        async with services.database.transaction() as tx:
+            found = await runs.inherit(tx, dead)
+            await workers.leave(tx, dead)
+        log.info("worker.inherits", predecessor=dead, runs=found)
 
 
 async def _dispatch(services: Services) -> None:

@@ -131,6 +131,12 @@ async def held(tx: Tx, *, worker: str) -> list[Held]:
     return [_held(*row) for row in await tx.execute(query)]
 
 
+async def inherit(tx: Tx, dead: str) -> int:
+    """Let all go that a worker held which is known to be dead: the next claim takes it at once."""
+    gone = update(runs).where(_held_by(dead)).values(lease_until=None)
+    return (await tx.execute(gone)).rowcount
+
+
 async def adopt(tx: Tx, run_id: RunId, attempt: Attempt, *, worker: str) -> Run:
     """The flow says that it is the one at it, wherever it was placed."""
     return await write(tx, run_id, attempt, {"worker": worker})

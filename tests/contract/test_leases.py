@@ -295,6 +295,19 @@ async def test_a_revoked_lease_does_not_come_back(database: Database, run: Run) 
     assert EventKind.ATTEMPT_LOST in await kinds(database, run.id)
 
 
+async def test_the_runs_of_a_worker_that_is_known_to_be_dead_are_taken_at_once(
+    database: Database, run: Run
+) -> None:
+    async with database.transaction() as tx:
+        of_nobody = await runs.inherit(tx, "two")
+        before = await runs.claim(tx, worker="two", lease=MINUTE, limit=1, take_over=False)
+        of_the_dead = await runs.inherit(tx, "one")
+        (taken,) = await runs.claim(tx, worker="two", lease=MINUTE, limit=1, take_over=False)
+
+    assert (of_nobody, before, of_the_dead) == (0, [], 1)
+    assert (taken.id, taken.attempt) == (run.id, run.attempt + 1)
+
+
 async def test_a_revoked_lease_is_taken_also_by_those_who_were_away(
     database: Database, run: Run
 ) -> None:

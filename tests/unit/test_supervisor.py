@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,6 +65,21 @@ async def test_a_part_that_dies_is_started_again(
 
     await wait_until(lambda: running(supervisor) not in {0, first})
     assert "The part stopped (killed by SIGKILL). It starts again in 0.01 s." in said[0]
+
+
+async def test_a_part_learns_in_whose_place_it_is_started(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    program = f"import os; open({str(told)!r}, 'a').write(os.environ.get('DEAD', 'none') + ' ')"
+    supervisor.start(replace(part(tmp_path, f"{program}; {FOR_EVER}"), heir="DEAD"))
+    await wait_until(lambda: told.exists() and told.read_text().count(" ") == 1)
+    first = running(supervisor)
+
+    os.kill(first, 9)
+
+    await wait_until(lambda: told.read_text().count(" ") == 2)
+    assert told.read_text().split() == ["none", str(first)]
 
 
 async def test_each_start_waits_twice_as_long_up_to_a_bound(
