@@ -107,7 +107,7 @@ class WorkerThread(threading.Thread):
 
 
 async def _inherit(services: Services) -> None:
-    """Let the runs of a predecessor go: it is known to be dead, and there is nothing to wait for."""
+    """Let the runs of a predecessor go: it is known to be dead, so nobody has to wait."""
     dead = services.settings.heir_of
     if dead is None:
         return
