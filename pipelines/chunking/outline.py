@@ -67,6 +67,7 @@ class Titled(Outline):
     def symbols(self, bounds: Sequence[int]) -> Iterator[str | None]:
         paths = self._paths()
         starts = [heading.start for heading in self.headings]
+        levels = [heading.level for heading in self.headings]
         first = 0  # of the headings within
         for start, end in pairwise(bounds):
             after = bisect_left(starts, end, first)
@@ -76,16 +77,11 @@ class Titled(Outline):
             first = after
             if shown == after:
                 yield None
-            elif shown + 1 == after:
-                yield paths[shown]
-            else:
-                yield _label([*map(paths.__getitem__, self._innermost(shown, after))])
-
-    def _innermost(self, first: int, after: int) -> Iterator[int]:
-        levels = [heading.level for heading in self.headings[first:after]]
-        for index, (level, below) in enumerate(pairwise([*levels, 0]), first):
-            if below <= level:
-                yield index
+                continue
+            last = after - 1
+            names = [paths[at] for at in range(shown, last) if levels[at + 1] <= levels[at]]
+            names.append(paths[last])
+            yield _label(names)
 
     def _paths(self) -> list[str]:
         above = [""] * (MOST_LEVELS + 2)
@@ -118,7 +114,8 @@ class Defined(Outline):
                 around.append(ahead)
                 shown.append(ahead)
                 ahead = next(sections, None)
-            yield _label([self._path(section, paths) for section in shown[: _MOST_NAMES + 1]])
+            names = [self._path(section, paths) for section in shown[: _MOST_NAMES + 1]]
+            yield _label(names) or None
 
     def _path(self, section: Section, paths: dict[int, str]) -> str:
         """Known paths by the sections' ids: most chunks share the names around them."""
@@ -139,7 +136,7 @@ def _leave(around: list[Section], position: int) -> None:
         around.pop()
 
 
-def _label(names: Sequence[str]) -> str | None:
+def _label(names: list[str]) -> str:
     if len(names) > _MOST_NAMES:
-        names = [*names[:_MOST_NAMES], "…"]
-    return ", ".join(names) or None
+        names[_MOST_NAMES:] = "…"
+    return ", ".join(names)

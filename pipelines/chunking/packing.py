@@ -22,15 +22,16 @@ def pack(text: str, outline: Outline, *, limit: int) -> list[Part]:
     """
     ends = tokens.ends(text)
     total = len(ends)
-    data = b"" if text.isascii() else text.encode()
+    data = text.encode()
     breaks = sorted(outline.breaks)
     strengths = [*map(outline.breaks.__getitem__, breaks)]
     parts: list[Part] = []
     start = byte = done = 0
     while total - done > limit:
-        reach = ends[done + limit - 1]
-        if data:  # a token may end within a character
-            reach = start + len(data[byte:reach].decode(errors="ignore"))
+        near = data[byte : ends[done + limit - 1]]
+        plain = near.isascii()
+        # A token may end within a character.
+        reach = start + (len(near) if plain else len(near.decode(errors="ignore")))
         first = bisect_right(breaks, start)
         after = bisect_right(breaks, reach, first)
         if first < after:
@@ -45,7 +46,7 @@ def pack(text: str, outline: Outline, *, limit: int) -> list[Part]:
             parts += forced
             start, byte, _ = forced[-1]
             continue
-        byte = byte + len(text[start:end].encode()) if data else end
+        byte += end - start if plain else len(text[start:end].encode())
         until = bisect_right(ends, byte, done, done + limit)
         parts.append((end, byte, until - done))
         start, done = end, until
