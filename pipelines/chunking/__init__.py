@@ -1,8 +1,8 @@
 """Cuts a text into chunks that lose no byte, are never over the limit, and say where they are.
 
 Code is cut along its syntax, prose along its headings and paragraphs, anything else along its
-lines. All three only propose breaks; ``pieces`` makes sure that every piece fits, ``packing``
-decides which breaks become the ends of chunks.
+lines. All three only propose breaks; ``packing`` decides which of them become the ends of chunks,
+and ``places`` finds an end where no break is near enough.
 """
 
 from collections.abc import Iterable

@@ -17,7 +17,7 @@ Breaks = Mapping[int, int]
 
 
 class Section(NamedTuple):
-    """A named part: a definition of a program, or a heading with what is under it.
+    """A named part: a definition of a program.
 
     Positions are in characters. ``outer`` is the section around it. A tuple, because a text has
     many and most are never shown; the name is only made fit to be shown when it is.
@@ -40,7 +40,7 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a text without names is made of.
+    """What a text is made of. Without names: those that have some are below.
 
     ``heads`` says of a place where what must not be parted from it starts; ``fences`` are the spans
     that are rather kept whole, in order.

@@ -1,8 +1,8 @@
-"""Prose by its structure: headings, paragraphs, code fences.
+"""Prose by its structure: headings and code fences.
 
 One reading for Markdown, reStructuredText and plain text: all underline headings or mark them with
-``#``, and leave a line blank between paragraphs. What is finer, sentences and words, is only looked
-for where a paragraph is over the limit; see ``pieces``.
+``#``. Paragraphs and what is finer are only looked for where no heading is near enough to end a
+chunk; see ``places``.
 """
 
 import re
