@@ -4,10 +4,12 @@ The encoding is ``cl100k_base``, compiled into the wheel: nothing is read from d
 What looks like a special token, ``<|endoftext|>`` for one, is counted as the text it is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
+import numpy as np
 import toktok  # type: ignore[import-untyped]  # the wheel ships no types
+from numpy.typing import NDArray
 
 ENCODING = "cl100k_base"
 MINIMUM = 4  # the most tokens that one character costs: a limit below it could not be kept
@@ -19,6 +21,12 @@ def count(text: str) -> int:
 
 def counts(texts: Iterable[str]) -> list[int]:
     return [*map(_counter(), texts)]
+
+
+def ends(text: str) -> Sequence[int]:
+    """Where each token ends, in bytes. The text must not be empty."""
+    ids = _encoder()(text, disallowed_special=())
+    return _lengths().take(ids).cumsum(dtype=np.int32).data
 
 
 def head(text: str, limit: int) -> str:
@@ -39,3 +47,15 @@ def _counter() -> Callable[[str], int]:
     # name is the one that its documentation gives for the tokenizer behind it.
     counter: Callable[[str], int] = toktok._encoding(ENCODING).count  # noqa: SLF001
     return counter
+
+
+@cache
+def _encoder() -> Callable[..., NDArray[np.uint32]]:
+    encoder: Callable[..., NDArray[np.uint32]] = toktok._encoding(ENCODING).encode_to_numpy  # noqa: SLF001
+    return encoder
+
+
+@cache
+def _lengths() -> NDArray[np.int32]:
+    values: list[bytes] = toktok._encoding(ENCODING).token_byte_values()  # noqa: SLF001
+    return np.fromiter(map(len, values), np.int32, len(values))

@@ -1,20 +1,18 @@
 """Cuts a text into chunks that lose no byte, are never over the limit, and say where they are.
 
 Code is cut along its syntax, prose along its headings and paragraphs, anything else along its
-lines. All three only propose breaks; ``pieces`` makes sure that every piece fits, ``packing``
-decides which breaks become the ends of chunks.
+lines. All three only propose breaks; ``packing`` decides which of them become the ends of chunks,
+and ``places`` finds an end where no break is near enough.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipelines import tokens
 from pipelines.chunking import code, lines, prose
 from pipelines.chunking.languages import is_markdown, is_prose, language_of
 from pipelines.chunking.outline import Outline
-from pipelines.chunking.packing import pack
-from pipelines.chunking.pieces import measure
+from pipelines.chunking.packing import Part, pack
 
 LIMIT = 512
 
@@ -45,12 +43,9 @@ def cut(text: str, *, path: str | None, title: str, limit: int = LIMIT) -> list[
     if not text:
         return []
     outline = _outline(text, path, limit)
-    pieces = measure(text, outline.breaks, limit=limit)
-    totals = [0, *accumulate(pieces.costs)]
-    firsts = pack(totals, pieces.strengths, limit=limit)
-    bounds = [*map(pieces.starts.__getitem__, firsts), len(text)]
-    costs = [totals[b] - totals[a] for a, b in pairwise([*firsts, len(pieces.costs)])]
-    return _chunks(text, bounds, costs, outline.symbols(bounds), name=path or title)
+    parts = pack(text, outline, limit=limit)
+    symbols = outline.symbols([0, *[end for end, _, _ in parts]])
+    return _chunks(text, parts, symbols, name=path or title)
 
 
 def _outline(text: str, path: str | None, limit: int) -> Outline:
@@ -58,22 +53,20 @@ def _outline(text: str, path: str | None, limit: int) -> Outline:
     if language is not None and (found := code.outline(text, language, limit=limit)):
         return found
     if language is None and is_prose(path):
-        return prose.outline(text, markdown=is_markdown(path), limit=limit)
+        return prose.outline(text, markdown=is_markdown(path))
     return lines.outline(text)
 
 
 def _chunks(
-    text: str, bounds: Sequence[int], costs: Sequence[int], symbols: Iterable[str | None], name: str
+    text: str, parts: Iterable[Part], symbols: Iterable[str | None], name: str
 ) -> list[Chunk]:
     chunks: list[Chunk] = []
-    byte, line = 0, 1
-    plain = text.isascii()
-    for (a, b), cost, symbol in zip(pairwise(bounds), costs, symbols, strict=True):
-        part = text[a:b]
+    start, byte, line = 0, 0, 1
+    for (end, end_byte, cost), symbol in zip(parts, symbols, strict=True):
+        part = text[start:end]
         breaks = part.count("\n")
-        end = byte + (len(part) if plain else len(part.encode()))
         last = line + breaks - part.endswith("\n")
         header = f"{name} · {symbol}" if symbol else name
-        chunks.append(Chunk(byte, end, line, last, symbol, header, part, cost))
-        byte, line = end, line + breaks
+        chunks.append(Chunk(byte, end_byte, line, last, symbol, header, part, cost))
+        start, byte, line = end, end_byte, line + breaks
     return chunks

@@ -12,8 +12,8 @@ from tree_sitter import Node, Tree
 
 from pipelines.chunking.languages import Language, parser_of
 from pipelines.chunking.naming import DEFINITIONS, WRAPPERS, name_of
-from pipelines.chunking.outline import Outline, Section
-from pipelines.chunking.pieces import is_sound
+from pipelines.chunking.outline import Defined, Outline, Section
+from pipelines.chunking.places import is_sound
 
 _LARGEST = 1_000_000  # characters; what is larger was generated, and its tree would take 100 MB
 _LONGEST_LINE = 500  # on average; minified code has no lines to cut at
@@ -134,7 +134,7 @@ def _in_characters(text: str, data: bytes, walk: _Walk) -> Outline:
         outer = sections[it.outer] if it.outer >= 0 else None
         sections.append(Section(at[it.start], at[it.end], it.name, outer))
     sections.sort(key=lambda section: (section.start, -section.end))
-    return Outline(breaks, sections)
+    return Defined(breaks, sections=sections)
 
 
 def _characters(data: bytes, places: Iterable[int]) -> dict[int, int]:

@@ -3,10 +3,11 @@
 import re
 
 from pipelines.chunking.outline import Outline
-from pipelines.chunking.pieces import LINE, is_sound
+from pipelines.chunking.places import is_sound
 
 _LINE_BREAKS = re.compile(r"\n((?:[^\S\n]*+\n)*+)([^\S\r\n]*+)")
 _DEEPEST = 100
+_WEAKEST = 1_000
 _CLOSING = frozenset("})]<")  # ends what is above it; for `<`, it may do so
 
 
@@ -23,6 +24,6 @@ def outline(text: str) -> Outline:
 def _strength(text: str, match: re.Match[str]) -> int:
     start = match.end()
     if text[start : start + 1] in _CLOSING and text[start : start + 2] != "</":
-        return LINE
+        return _WEAKEST
     indent = min(start - match.start(2), _DEEPEST)
     return 1 + 2 * indent + (not match[1])

@@ -1,12 +1,14 @@
 """What a text is made of: where it may be cut, and what its parts are called."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 from pipelines.plain import plain
 
+MOST_LEVELS = 9
 _MOST_NAMES = 3  # more would say less
 _LONGEST_NAME = 80
 
@@ -15,7 +17,7 @@ Breaks = Mapping[int, int]
 
 
 class Section(NamedTuple):
-    """A named part: a definition of a program, or a heading with what is under it.
+    """A named part: a definition of a program.
 
     Positions are in characters. ``outer`` is the section around it. A tuple, because a text has
     many and most are never shown; the name is only made fit to be shown when it is.
@@ -27,19 +29,77 @@ class Section(NamedTuple):
     outer: "Section | None"
 
 
+class Heading(NamedTuple):
+    """``end`` is where what is under it starts. The title is as it is written."""
+
+    start: int
+    end: int
+    level: int
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Sections are in the order of their starts, and nest."""
+    """What a text is made of. Without names: those that have some are below.
+
+    ``heads`` says of a place where what must not be parted from it starts; ``fences`` are the spans
+    that are rather kept whole, in order.
+    """
 
     breaks: Breaks
-    sections: Sequence[Section] = ()
-    separator: str = "."
+    heads: Mapping[int, int] = field(default_factory=dict[int, int])
+    fences: Sequence[tuple[int, int]] = ()
 
     def symbols(self, bounds: Sequence[int]) -> Iterator[str | None]:
         """Name each of the spans between the bounds after the sections it shows something of.
 
         A section whose inner section is named is not: ``Store.get`` says ``Store`` already.
         """
+        return repeat(None, len(bounds) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Titled(Outline):
+    """Under headings, in order. The section of one ends at the next that is not below it."""
+
+    headings: Sequence[Heading] = ()
+
+    def symbols(self, bounds: Sequence[int]) -> Iterator[str | None]:
+        paths = self._paths()
+        starts = [heading.start for heading in self.headings]
+        levels = [heading.level for heading in self.headings]
+        first = 0  # of the headings within
+        for start, end in pairwise(bounds):
+            after = bisect_left(starts, end, first)
+            shown = first
+            if shown and (shown == after or starts[shown] > start):
+                shown -= 1
+            first = after
+            if shown == after:
+                yield None
+                continue
+            last = after - 1
+            names = [paths[at] for at in range(shown, last) if levels[at + 1] <= levels[at]]
+            names.append(paths[last])
+            yield _label(names)
+
+    def _paths(self) -> list[str]:
+        above = [""] * (MOST_LEVELS + 2)
+        paths: list[str] = []
+        for _, _, level, title in self.headings:
+            path = above[level] + plain(title, longest=_LONGEST_NAME)
+            above[level + 1 :] = [path + " > "] * (MOST_LEVELS + 1 - level)
+            paths.append(path)
+        return paths
+
+
+@dataclass(frozen=True, slots=True)
+class Defined(Outline):
+    """Definitions in the order of their starts. They nest."""
+
+    sections: Sequence[Section] = ()
+
+    def symbols(self, bounds: Sequence[int]) -> Iterator[str | None]:
         around: list[Section] = []
         paths: dict[int, str] = {}
         sections = iter(self.sections)
@@ -54,13 +114,8 @@ class Outline:
                 around.append(ahead)
                 shown.append(ahead)
                 ahead = next(sections, None)
-            yield self._label(shown, paths)
-
-    def _label(self, shown: Sequence[Section], paths: dict[int, str]) -> str | None:
-        names = [self._path(section, paths) for section in shown[:_MOST_NAMES]]
-        if len(shown) > _MOST_NAMES:
-            names.append("…")
-        return ", ".join(names) or None
+            names = [self._path(section, paths) for section in shown[: _MOST_NAMES + 1]]
+            yield _label(names) or None
 
     def _path(self, section: Section, paths: dict[int, str]) -> str:
         """Known paths by the sections' ids: most chunks share the names around them."""
@@ -72,10 +127,16 @@ class Outline:
         path = paths[id(at)] if at else ""
         for way in reversed(ways):
             name = plain(way.name, longest=_LONGEST_NAME)
-            path = paths[id(way)] = f"{path}{self.separator}{name}" if way.outer else name
+            path = paths[id(way)] = f"{path}.{name}" if way.outer else name
         return path
 
 
 def _leave(around: list[Section], position: int) -> None:
     while around and around[-1].end <= position:
         around.pop()
+
+
+def _label(names: list[str]) -> str:
+    if len(names) > _MOST_NAMES:
+        names[_MOST_NAMES:] = "…"
+    return ", ".join(names)

@@ -1,47 +1,28 @@
-"""Prose by its structure: headings, paragraphs, code fences.
+"""Prose by its structure: headings and code fences.
 
 One reading for Markdown, reStructuredText and plain text: all underline headings or mark them with
-``#``, and leave a line blank between paragraphs. What is finer, sentences and words, is only looked
-for where a paragraph is over the limit; see ``pieces``.
+``#``. Paragraphs and what is finer are only looked for where no heading is near enough to end a
+chunk; see ``places``.
 """
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
-from pipelines.chunking.outline import Outline, Section
-from pipelines.chunking.pieces import LINE, LONG, is_sound, step_of
-
-# Headings have the strengths of their levels, 1 to 9.
-_DEEPEST = 9
-_PARAGRAPH = 10
-_INDENTED = 11  # goes with what it is indented under: an item, or an example
-_FENCED = 12
+from pipelines.chunking.outline import MOST_LEVELS, Heading, Outline, Titled
+from pipelines.chunking.places import is_sound
 
 
-class Heading(NamedTuple):
-    """``end`` is where what is under it starts. The title is as it is written."""
-
-    start: int
-    end: int
-    level: int
-    title: str
-
-
-def outline(text: str, *, markdown: bool, limit: int) -> Outline:
+def outline(text: str, *, markdown: bool) -> Outline:
     found, fences = _blocks(text, markdown=markdown)
-    breaks = {heading.start: heading.level for heading in found}
-    for start, end in pairwise([0, *breaks, len(text)]):
-        # What fits is not cut, and most sections do: the others are looked at more closely.
-        if end - start > LONG * limit:
-            breaks.update(_paragraphs(text, start, end, step_of(limit)))
-    # A heading stays with what is under it, if that is possible at all.
-    breaks.update([(heading.end, LINE) for heading in found if heading.end in breaks])
-    if fences:
-        _keep_whole(fences, breaks)
-    return Outline(_sound(text, breaks), _sections(found, len(text)), separator=" > ")
+    breaks: dict[int, int] = {}
+    heads: dict[int, int] = {}
+    first = end = -1
+    for start, under, level, _ in found:
+        if start != end:  # or else it stays with the one above it
+            breaks[first := start] = level
+        end = heads[first] = under
+    if "\r" in text:
+        breaks = {at: level for at, level in breaks.items() if is_sound(text, at)}
+    return Titled(breaks, heads, fences, found)
 
 
 def headings(text: str, *, markdown: bool) -> list[Heading]:
@@ -53,20 +34,19 @@ def headings(text: str, *, markdown: bool) -> list[Heading]:
     return _blocks(text, markdown=markdown)[0]
 
 
-_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*+\n)++(?=([ \t])?)")
 _FRONT_MATTER = re.compile(r"---[ \t\r]*\n.*?\n---[ \t\r]*(?=\n|\Z)", re.DOTALL)
 # All that makes structure, in one pass. It starts with the break before a line, as the search for a
 # fixed first character is several times faster than for ``^``, and a look at the next one spares
 # most lines the rest. A heading takes blank lines with it, but for the last break.
 _REST = r"[^\S\n]*+(?=\n|\Z)(?:\n[^\S\n]*+(?=\n))*+"
 _BLOCK = re.compile(
-    r"\n(?=[#=\-^\"'*+.:_`~\s])(?:"
+    r"\n(?=([=\-^\"'*+.:_`~])\1\1|#|[^\S\n]++[`~])(?:"
     rf"(#{{1,6}})[ \t]++([^\s#][^\n]*+){_REST}"
-    rf"|([=\-^\"'#*+.:_])\3{{2,}}+{_REST}"
+    rf"|([=\-^\"'#*+.:_])\4\4(?<=[^\n]\n...)\4*+{_REST}"
     r"|[^\S\n]*+(`{3,}+(?![^\n]*`)|~{3,}+)([^\n]*+)"
     r")"
 )
-_MARKED, _UNDERLINE, _FENCE = 2, 3, 5
+_MARKED, _UNDERLINE, _FENCE = 3, 4, 6
 """The last group that took part, by which they are told apart."""
 
 
@@ -90,7 +70,7 @@ def _blocks(text: str, *, markdown: bool) -> tuple[list[Heading], list[tuple[int
                 opened = None
         elif kind == _MARKED:
             start, end = match.span()
-            marks, title = match.group(1, 2)
+            marks, title = match.group(2, 3)
             found.append(Heading(start, end, len(marks), title.rstrip("# \t\r")))
         elif (
             match.start() > front
@@ -98,9 +78,9 @@ def _blocks(text: str, *, markdown: bool) -> tuple[list[Heading], list[tuple[int
             and (heading := _underlined(text, match, levels, markdown=markdown))
         ):
             found.append(heading)
-        elif kind == _FENCE and (markdown or match[4][0] == "`"):
+        elif kind == _FENCE and (markdown or match[5][0] == "`"):
             opened = match
-            fences.append((match.start(4) - 1, len(text)))
+            fences.append((match.start(5) - 1, len(text)))
     return found, fences
 
 
@@ -111,13 +91,15 @@ def _front_matter(text: str) -> int:
 
 
 def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
-    return fence[4].startswith(opened[4]) and not fence[5].strip()
+    return fence[5].startswith(opened[5]) and not fence[6].strip()
 
 
 def _underlined(
     text: str, match: re.Match[str], levels: dict[str, int], *, markdown: bool
 ) -> Heading | None:
     below, end = match.span()
+    if text[below - 2 : below - 1] == "\n":
+        return None
     start = text.rfind("\n", 0, below - 1) + 1
     title = text[start : below - 1].rstrip()
     line = match[0].rstrip()[1:]
@@ -127,7 +109,7 @@ def _underlined(
     over = text.rfind("\n", 0, max(start - 1, 0)) + 1
     if start > 0 and text[over:start].strip() == line:
         start, style = over, style * 2
-    level = levels.setdefault(style, min(len(levels) + 1, _DEEPEST))
+    level = levels.setdefault(style, min(len(levels) + 1, MOST_LEVELS))
     return Heading(start, end, level, title)
 
 
@@ -138,46 +120,3 @@ def _is_title(title: str, line: str, *, any_length: bool) -> bool:
     if not title.strip(title[0]) and not title.isalnum():
         return False  # a rule, or the other end of a table
     return line == line[0] * len(line) and (any_length or len(line) >= len(title))
-
-
-def _paragraphs(text: str, start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
-    while (match := _BLANK_LINES.search(text, start + step, end)) and match.end() < end:
-        start = match.end()
-        yield start, _INDENTED if match.lastindex else _PARAGRAPH
-
-
-def _keep_whole(fences: Sequence[tuple[int, int]], breaks: dict[int, int]) -> None:
-    """Rather cut anywhere else than within fenced code."""
-    places = sorted(breaks)
-    for start, end in fences:
-        first = bisect_right(places, start)
-        last = bisect_left(places, end, first)
-        if first < last:
-            breaks.update(dict.fromkeys(places[first:last], _FENCED))
-
-
-def _sound(text: str, breaks: dict[int, int]) -> dict[int, int]:
-    """Without the start and, which only few texts can have, places that would change counts."""
-    breaks.pop(0, None)
-    if breaks and (last := max(breaks)) >= len(text.rstrip()):
-        del breaks[last]  # the text ends in blank lines
-    if "\r" in text:
-        return {at: strength for at, strength in breaks.items() if is_sound(text, at)}
-    return breaks
-
-
-def _sections(found: Sequence[Heading], end: int) -> list[Section]:
-    """A section ends at the next heading that is not below its own."""
-    ends = [end] * len(found)
-    outers: list[int] = []
-    path: list[int] = []
-    for index, heading in enumerate(found):
-        while path and found[path[-1]].level >= heading.level:
-            ends[path.pop()] = heading.start
-        outers.append(path[-1] if path else -1)
-        path.append(index)
-    sections: list[Section] = []
-    for heading, stop, outer in zip(found, ends, outers, strict=True):
-        around = sections[outer] if outer >= 0 else None
-        sections.append(Section(heading.start, stop, heading.title, around))
-    return sections

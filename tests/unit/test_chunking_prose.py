@@ -29,6 +29,23 @@ def test_a_new_chapter_does_not_start_within_a_chunk_of_the_last_one() -> None:
     assert symbols(chunks) == ["One", "Two"]
 
 
+def test_a_heading_is_not_parted_from_what_is_under_it() -> None:
+    text = f"# One\n\n{PARAGRAPH}# Two\n\n## Three\n\n{SENTENCE * 20}"
+
+    chunks = cut(text, path="a.md", title="a.md", limit=64)
+
+    assert any(chunk.text.startswith(f"# Two\n\n## Three\n\n{SENTENCE}") for chunk in chunks)
+
+
+def test_paragraphs_are_parted_whatever_their_lines_end_with() -> None:
+    text = (PARAGRAPH * 20).replace("\n", "\r\n")
+
+    chunks = cut(text, path="a.md", title="a.md", limit=100)
+
+    assert len(chunks) > 5
+    assert all(chunk.text.endswith("\r\n\r\n") for chunk in chunks)
+
+
 def test_underlines_of_restructuredtext_are_headings_in_the_order_of_their_styles() -> None:
     text = (
         f"=====\nGuide\n=====\n\n{PARAGRAPH}Install\n-------\n\n{PARAGRAPH}Linux\n~~~~~\n\nText.\n"

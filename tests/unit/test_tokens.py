@@ -31,6 +31,16 @@ def test_counting_many_is_counting_each(texts: list[str]) -> None:
 
 
 @settings(deadline=None)
+@given(st.text(min_size=1))
+def test_every_token_of_a_text_ends_somewhere_and_the_last_at_its_end(text: str) -> None:
+    ends = list(tokens.ends(text))
+
+    assert len(ends) == tokens.count(text)
+    assert ends == sorted(set(ends))
+    assert ends[-1] == len(text.encode())
+
+
+@settings(deadline=None)
 @given(st.text(min_size=1), st.integers(min_value=tokens.MINIMUM, max_value=20))
 def test_the_head_of_a_text_is_its_start_and_within_the_limit(text: str, limit: int) -> None:
     head = tokens.head(text, limit)
