@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from api.callers import Caller
 from api.doors import Doors
+from api.hearing import Letterbox
 from api.hub import Hub
 from api.listening import Manner
 from api.outputs import OutputPictures
@@ -22,6 +23,7 @@ from api.pictures import Pictures
 from api.quotas import Quotas
 from api.settings import ApiSettings
 from connectors import catalog
+from connectors.hearing import HintSettings
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
 from storage.database import Database, open_database
@@ -57,6 +59,7 @@ class Services:
     owners: Owners
     cursors: Cursors
     doors: Doors
+    letterbox: Letterbox
     redis_traits: Callable[[], Awaitable[Traits]] | None = None
     data_dir: Path | None = None
     """Where the database is, if it is on this machine."""
@@ -87,6 +90,7 @@ async def open_services(
     data_dir: Path | None = None,
     asks_for_keys: bool = False,
     quotas: Quotas | None = None,
+    hinting: HintSettings | None = None,
 ) -> AsyncGenerator[Services]:
     """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
@@ -107,6 +111,7 @@ async def open_services(
             owners=owners,
             cursors=cursors,
             doors=doors,
+            letterbox=Letterbox(database, hinting or HintSettings.model_construct(), doors.egress),
             redis_traits=redis_traits,
             data_dir=data_dir,
             asks_for_keys=asks_for_keys,
@@ -179,6 +184,7 @@ async def from_settings(
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
             asks_for_keys=api.asks_for_keys,
             quotas=Quotas(api.share),
+            hinting=HintSettings(),
         )
         yield await stack.enter_async_context(services)
 

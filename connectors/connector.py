@@ -11,6 +11,7 @@ from connectors.access import Access, Consent, CredentialKind
 from connectors.artifact import Artifact, PartitionKey, Ref
 from connectors.errors import ConnectorError
 from connectors.events import CensusEvent, Cursor, Event, Skipped
+from connectors.hearing import Hearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ class Spec:
 
     ``locate`` makes a configuration of what a person types, ``owner/name`` or a whole URL, or
     None if that means nothing here: it is behind ``headwater ingest KIND:TEXT``.
+
+    ``hearing`` is how its provider's hints are taken, if it sends any: ``connectors.hearing``.
     """
 
     kind: str
@@ -158,6 +161,7 @@ class Spec:
     consent: Consent | None = None
     narrow: "Narrower | None" = None
     locate: Callable[[str], Mapping[str, object] | None] = _nowhere
+    hearing: Hearing | None = None
 
 
 class Opener(Protocol):

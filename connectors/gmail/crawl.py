@@ -7,6 +7,7 @@ for what is wanted of them: a thread as a whole where that is cheaper than its m
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from connectors.access import Access
 from connectors.artifact import PartitionKey, Ref
@@ -111,6 +112,14 @@ class GmailConnector:
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
         fetching = Fetching(self.session, self.prices, self.cells, self.mailbox.thread_of)
         return await fetching.fetch(refs)
+
+    async def arm(self, topic: str) -> datetime:
+        """Let Gmail tell the topic of changes; it forgets that after seven days."""
+        told = await self.mailbox.watch(topic)
+        return datetime.fromtimestamp(int(told["expiration"]) / 1_000, UTC)
+
+    async def disarm(self) -> None:
+        await self.mailbox.stop()
 
     async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
         """Gmail notifies by Pub/Sub, which is not listened to: schedules look often enough."""
