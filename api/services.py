@@ -90,7 +90,6 @@ async def open_services(
     data_dir: Path | None = None,
     asks_for_keys: bool = False,
     quotas: Quotas | None = None,
-    hinting: HintSettings | None = None,
 ) -> AsyncGenerator[Services]:
     """Everything wired together, with the one reader of each kind of stream running."""
     relay = Relay(database, log)
@@ -111,7 +110,7 @@ async def open_services(
             owners=owners,
             cursors=cursors,
             doors=doors,
-            letterbox=Letterbox(database, hinting or HintSettings.model_construct(), doors.egress),
+            letterbox=Letterbox(database, doors.hinting, doors.egress),
             redis_traits=redis_traits,
             data_dir=data_dir,
             asks_for_keys=asks_for_keys,
@@ -179,12 +178,12 @@ async def from_settings(
                 return_origins=api.return_origins,
                 egress=api.egress,
                 defaults=api.source_defaults,
+                hinting=HintSettings(),
             ),
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
             asks_for_keys=api.asks_for_keys,
             quotas=Quotas(api.share),
-            hinting=HintSettings(),
         )
         yield await stack.enter_async_context(services)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,12 +72,11 @@ def app_over(
             wakeup=MemoryWakeup(),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(KEY),
-            doors=opening or doors(),
+            doors=replace(opening or doors(), hinting=hinting or HintSettings.model_construct()),
             manner=manner,
             redis_traits=redis_traits,
             asks_for_keys=asks_for_keys,
             quotas=quotas,
-            hinting=hinting,
         ),
         origins=origins,
         at_once=at_once,
