@@ -76,14 +76,6 @@ class Plan:
     calls: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A webhook's claim that something changed. Never data: the source is asked."""
-
-    partition: PartitionKey
-    ref: Ref | None = None
-
-
 class Connector(Protocol):
     """One opened source. Methods raise the errors of ``connectors.errors``.
 
@@ -122,10 +114,6 @@ class Connector(Protocol):
 
         Every ref is in the answer. Some skips are only known from the bytes: binary, generated.
         """
-        ...
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:
-        """Verify a webhook and say what it claims to be dirty."""
         ...
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from connectors.access import Access
 from connectors.artifact import PartitionKey, Ref
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope
 from connectors.errors import ConnectorError, SourceMissing
 from connectors.events import CensusComplete, CensusEvent, Cursor, Event, Seen
 from connectors.gmail.config import GmailConfig, GmailCursor
@@ -120,10 +120,6 @@ class GmailConnector:
 
     async def disarm(self) -> None:
         await self.mailbox.stop()
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """Gmail notifies by Pub/Sub, which is not listened to: schedules look often enough."""
-        return ()
 
 
 def _insist_on_mail(partition: PartitionKey) -> None:
