@@ -87,9 +87,9 @@ class Letterbox:
     async def _keep_some(self) -> None:
         some = self._waiting[:MOST_AT_ONCE]
         try:
-            async with self.database.transaction() as tx:
+            async with self.database.reading() as tx:
                 moment = await shared_now(tx)
-                await hints.take(tx, [each.heard for each in some], moment=moment)
+            await hints.take(self.database, [each.heard for each in some], moment=moment)
         except StorageUnavailable as error:
             for each in some:
                 each.refused = error

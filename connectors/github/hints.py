@@ -26,9 +26,10 @@ class GitHubEar:
         repository, installation = _of(told, "repository"), _of(told, "installation")
         number, name = repository.get("id"), repository.get("full_name")
         installed = installation.get("id")
+        delivery = headers.get(DELIVERY, "")[:_MOST_DELIVERY]
         return Told(
             # The id is not signed: somebody who repeats a body may call it what they like.
-            known_by=(headers.get(DELIVERY, "")[:_MOST_DELIVERY], body),
+            known_by=(body, delivery) if delivery else (body,),
             account=f"installation:{installed}" if isinstance(installed, int) else None,
             chooses="repositories",
             name=name if isinstance(name, str) else None,

@@ -18,6 +18,9 @@ from connectors.hearing import Forged
 
 ISSUERS = frozenset({"accounts.google.com", "https://accounts.google.com"})
 KEPT_SECONDS = 3_600.0  # Google names the next certificate days before it signs with it
+AGAIN_SECONDS = 5.0
+"""How long those who cannot be verified are told so at once, while there are no certificates."""
+
 SKEW_SECONDS = 60
 MOST_TOKEN = 8_000
 
@@ -60,9 +63,19 @@ class Identity:
         """Asked for once, however many wait for them, and never for a token nobody can know."""
         async with self._turn:
             if self.now() >= self._until:
-                self._known = await _fetched(self.certificates)
-                self._until = self.now() + KEPT_SECONDS
-            return self._known
+                await self._renew()
+        if not self._known:
+            raise SourceUnavailable("Google's certificates cannot be had")
+        return self._known
+
+    async def _renew(self) -> None:
+        """Those that are known serve on while no others can be had."""
+        try:
+            self._known = await _fetched(self.certificates)
+        except SourceUnavailable:
+            self._until = self.now() + AGAIN_SECONDS
+        else:
+            self._until = self.now() + KEPT_SECONDS
 
 
 async def _fetched(url: str) -> bytes:

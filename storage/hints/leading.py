@@ -13,6 +13,7 @@ from storage import connections, credentials, partitions, runs, schedules
 from storage.database import Tx
 from storage.ids import ConnectionId, RunId, TenantId
 from storage.runs import BY_HINT
+from storage.tables import connections as connections_table
 from storage.tables import hints
 from storage.tables import runs as runs_table
 
@@ -31,17 +32,16 @@ Pending = tuple[TenantId, ConnectionId, str]
 async def due(tx: Tx, *, moment: datetime, limit: int = 100) -> list[Pending]:
     """The connections whose hints are to be looked at, with their kinds; longest due first."""
     query = (
-        select(hints.c.tenant_id, hints.c.connection_id)
+        select(hints.c.tenant_id, hints.c.connection_id, connections_table.c.kind)
+        .join(connections_table, connections_table.c.id == hints.c.connection_id)
         .where(hints.c.due_at <= moment)
         .order_by(hints.c.due_at)
         .limit(limit)
     )
-    found = []
-    for row in await tx.execute(query):
-        it = await connections.get(tx, row.tenant_id, row.connection_id)
-        if it is not None:
-            found.append((it.tenant, it.id, it.kind))
-    return found
+    return [
+        (TenantId(row.tenant_id), ConnectionId(row.connection_id), row.kind)
+        for row in await tx.execute(query)
+    ]
 
 
 async def lead(

@@ -1,7 +1,7 @@
 """Taking in what was heard: once each, and as one row a connection."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Text, case, cast, delete, func, literal, or_, select
 
 from storage.bulk import batches, insert
-from storage.database import Tx
+from storage.database import Database, Tx
 from storage.hints.leading import SETTLE
 from storage.hints.values import Heard, Subject
 from storage.ids import ConnectionId, TenantId
@@ -31,17 +31,22 @@ class Sum:
             self.position = max(heard.position, self.position or 0)
 
 
-async def take(tx: Tx, heard: Sequence[Heard], *, moment: datetime) -> int:
+async def take(database: Database, heard: Sequence[Heard], *, moment: datetime) -> int:
     """Keep what concerns a connection and was not heard before. Answers how many were kept."""
     subjects = dict.fromkeys(each.subject for each in heard)
-    touched = {subject: await _touched(tx, subject) for subject in subjects}
-    news = await _news(tx, [each for each in heard if touched[each.subject]], moment)
-    sums: dict[Touched, Sum] = {}
-    for each in news:
-        for connection in touched[each.subject]:
-            sums.setdefault(connection, Sum()).add(each)
-    for connection in sorted(sums):  # in one order, whoever else takes some in
-        await _keep(tx, connection, sums[connection], moment)
+    async with database.reading() as tx:  # it may take its time, and must not hold up writers
+        touched = {subject: await _touched(tx, subject) for subject in subjects}
+    ours = [each for each in heard if touched[each.subject]]
+    if not ours:
+        return 0
+    async with database.transaction() as tx:
+        news = await _news(tx, ours, moment)
+        sums: dict[Touched, Sum] = {}
+        for each in news:
+            for connection in touched[each.subject]:
+                sums.setdefault(connection, Sum()).add(each)
+        for connection in await _there(tx, sums):
+            await _keep(tx, connection, sums[connection], moment)
     return len(news)
 
 
@@ -53,19 +58,36 @@ async def forget(tx: Tx, *, before: datetime, limit: int) -> int:
 
 
 async def _news(tx: Tx, heard: Sequence[Heard], moment: datetime) -> list[Heard]:
-    """Those of which nothing was known: neither what it was called nor what it said."""
-    digests = sorted({digest for each in heard for digest in each.digests})
+    """Those of which nothing was known: neither what it was called nor what it said.
+
+    What is known is not written again, by whatever new name it comes: names cost nothing.
+    """
+    known: set[str] = set()
+    for some in batches({digest for each in heard for digest in each.digests}):
+        there = select(deliveries.c.digest).where(deliveries.c.digest.in_(some))
+        known.update(await tx.scalars(there))
+    unknown: list[Heard] = []
+    for each in heard:
+        if known.isdisjoint(each.digests):
+            known.update(each.digests)
+            unknown.append(each)
     new: set[str] = set()
-    for some in batches(digests):
+    for some in batches(sorted({digest for each in unknown for digest in each.digests})):
         rows = [{"digest": digest, "seen_at": moment} for digest in some]
         made = insert(tx, deliveries).values(rows).on_conflict_do_nothing()
         new.update(await tx.scalars(made.returning(deliveries.c.digest)))
-    news: list[Heard] = []
-    for each in heard:
-        if new.issuperset(each.digests):
-            new.difference_update(each.digests)
-            news.append(each)
-    return news
+    return [each for each in unknown if new.issuperset(each.digests)]
+
+
+async def _there(tx: Tx, touched: Collection[Touched]) -> list[Touched]:
+    """Those that are not being erased meanwhile; in one order, whoever else takes some in."""
+    found: set[ConnectionId] = set()
+    for some in batches({connection for _, connection in touched}):
+        query = select(connections.c.id).where(
+            connections.c.id.in_(some), connections.c.leaving_at.is_(None)
+        )
+        found.update(await tx.scalars(query.with_for_update(read=True, key_share=True)))
+    return sorted(each for each in touched if each[1] in found)
 
 
 async def _keep(tx: Tx, touched: Touched, it: Sum, moment: datetime) -> None:

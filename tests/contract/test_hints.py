@@ -72,8 +72,7 @@ class Time:
         await recorded(self.database, run, event(EventKind.SUCCEEDED, attempt=0))
 
     async def hear(self, *heard: Heard) -> int:
-        async with self.database.transaction() as tx:
-            return await hints.take(tx, heard, moment=self.at)
+        return await hints.take(self.database, heard, moment=self.at)
 
     async def look(self, *, later: timedelta = SETTLE) -> Sequence[RunId]:
         self.at += later
@@ -132,8 +131,11 @@ async def test_what_was_heard_before_is_not_heard_again_by_another_name_or_with_
         await time.hear(Heard(THING, ("id", b"other body"))),
     ]
 
+    again = [Heard(THING, (f"id {number}", b"body")) for number in range(100)]
     assert kept == [1, 0, 0, 0]
+    assert await time.hear(*again) == 0
     assert await time.pending(connection) == 1
+    assert await kept_deliveries(time) == 2
 
 
 async def test_hints_during_a_run_lead_to_one_run_after_it(time: Time) -> None:
@@ -225,8 +227,12 @@ async def test_a_hint_concerns_those_that_are_about_it_and_no_others(
 async def test_of_what_concerns_nobody_nothing_is_kept(time: Time) -> None:
     await time.hear(*(heard(str(number)) for number in range(10)))
 
+    assert await kept_deliveries(time) == 0
+
+
+async def kept_deliveries(time: Time) -> int:
     async with time.database.reading() as tx:
-        assert await tx.scalar(select(func.count()).select_from(deliveries)) == 0
+        return await tx.scalar(select(func.count()).select_from(deliveries)) or 0
 
 
 async def test_a_push_that_was_read_already_leads_to_nothing_and_a_later_one_to_a_run(

@@ -37,7 +37,7 @@ async def test_a_signed_webhook_names_its_repository_and_its_installation() -> N
     told = await heard(delivery)
 
     assert told == Told(
-        known_by=(delivery.headers["X-GitHub-Delivery"], delivery.body),
+        known_by=(delivery.body, delivery.headers["X-GitHub-Delivery"]),
         account="installation:77",
         chooses="repositories",
         name=hub.NAME,

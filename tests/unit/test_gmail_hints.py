@@ -10,6 +10,7 @@ import pytest
 from connectors import egress
 from connectors.errors import SourceUnavailable
 from connectors.gmail.hints import GmailEar, open_ear
+from connectors.google.identity import AGAIN_SECONDS, KEPT_SECONDS, Identity
 from connectors.hearing import Forged, HintSettings, Told, Unset
 from tests import hub, pushing
 from tests.pushing import AUDIENCE, Google, push
@@ -94,15 +95,28 @@ async def test_certificates_are_fetched_once_and_never_for_a_forged_name(
 
 
 async def test_while_certificates_cannot_be_had_nothing_is_believed_and_later_all_is(
-    google: Google, ear: GmailEar
+    google: Google,
 ) -> None:
+    moments = [0.0]
+    identity = Identity(
+        AUDIENCE, pushing.ACCOUNT, f"{google.origin}/certs", now=lambda: moments[-1]
+    )
+    ear = GmailEar(identity)
+    body = push("ann@example.org", 1)
     google.away = True
-    with pytest.raises(SourceUnavailable):
-        await ear.hear(google.headers(), push("ann@example.org", 1))
-
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable):
+            await ear.hear(google.headers(), body)
+    asked = google.asked
     google.away = False
+    moments.append(AGAIN_SECONDS)
+    believed = await ear.hear(google.headers(), body)
+    google.away = True
+    moments.append(AGAIN_SECONDS + KEPT_SECONDS)
+    kept = await ear.hear(google.headers(), body)
 
-    assert await ear.hear(google.headers(), push("ann@example.org", 1))
+    assert asked == 1
+    assert believed == kept is not None
 
 
 @pytest.mark.parametrize(

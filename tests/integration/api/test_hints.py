@@ -194,14 +194,15 @@ async def test_pushes_of_gmail_are_believed_of_google_alone(
 ) -> None:
     mail = await connected(database, "gmail", {}, "ann@example.org")
     opening: Doors = replace(doors(), egress=hub.LOOPBACK)
+    body = push("ann@example.org", 7)
+    async with pushing.google() as google:
+        google.away = True
+        async with asking(database, log, opening=opening, hinting=google.settings) as client:
+            early = await client.post(GMAIL, headers=google.headers(), content=body)
     async with (
         pushing.google() as google,
         asking(database, log, opening=opening, hinting=google.settings) as client,
     ):
-        body = push("ann@example.org", 7)
-        google.away = True
-        early = await client.post(GMAIL, headers=google.headers(), content=body)
-        google.away = False
         good = await client.post(GMAIL, headers=google.headers(), content=body)
         again = await client.post(GMAIL, headers=google.headers(), content=body)
         stranger = await client.post(
