@@ -103,4 +103,4 @@ def _heard(kind: str, told: Told) -> Heard:
     subject = Subject(
         kind=kind, account=told.account, chooses=told.chooses, name=told.name, mark=told.mark
     )
-    return Heard(subject, told.known_by, told.position)
+    return Heard.of(subject, told.known_by, told.position)

@@ -74,8 +74,8 @@ async def _news(tx: Tx, heard: Sequence[Heard], moment: datetime) -> list[Heard]
     new: set[str] = set()
     for some in batches(sorted({digest for each in unknown for digest in each.digests})):
         rows = [{"digest": digest, "seen_at": moment} for digest in some]
-        made = insert(tx, deliveries).values(rows).on_conflict_do_nothing()
-        new.update(await tx.scalars(made.returning(deliveries.c.digest)))
+        made = insert(tx, deliveries).on_conflict_do_nothing().returning(deliveries.c.digest)
+        new.update(await tx.scalars(made, rows))
     return [each for each in unknown if new.issuperset(each.digests)]
 
 

@@ -30,19 +30,23 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One delivery that was verified. What it is known again by is never kept as it is."""
+    """One delivery that was verified. By any of its ``digests`` it is known again."""
 
     subject: Subject
-    known_by: Sequence[str | bytes]
+    digests: tuple[str, ...]
     position: int | None = None
 
-    @property
-    def digests(self) -> list[str]:
-        said = (each.encode() if isinstance(each, str) else each for each in self.known_by)
-        return [
-            hashlib.sha256(f"{self.subject.kind} {number} ".encode() + each).hexdigest()
+    @classmethod
+    def of(
+        cls, subject: Subject, known_by: Sequence[str | bytes], position: int | None = None
+    ) -> "Heard":
+        """What it is known again by is not kept as it is."""
+        said = (each.encode() if isinstance(each, str) else each for each in known_by)
+        digests = (
+            hashlib.sha256(f"{subject.kind} {number} ".encode() + each).hexdigest()
             for number, each in enumerate(said)
-        ]
+        )
+        return cls(subject, tuple(digests), position)
 
 
 @dataclass(frozen=True, slots=True)

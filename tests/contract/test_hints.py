@@ -97,7 +97,7 @@ def time(database: Database, tenant: TenantId) -> Time:
 
 
 def heard(name: str, *, subject: Subject = THING, position: int | None = None) -> Heard:
-    return Heard(subject, (name, f"the body of {name}"), position)
+    return Heard.of(subject, (name, f"the body of {name}"), position)
 
 
 async def test_a_storm_is_one_row_and_one_run_that_yields(time: Time) -> None:
@@ -122,16 +122,16 @@ async def test_what_was_heard_before_is_not_heard_again_by_another_name_or_with_
     time: Time,
 ) -> None:
     connection = await time.connect()
-    first = Heard(THING, ("id", b"body"))
+    first = Heard.of(THING, ("id", b"body"))
 
     kept = [
         await time.hear(first, first),
         await time.hear(first),
-        await time.hear(Heard(THING, ("other id", b"body"))),
-        await time.hear(Heard(THING, ("id", b"other body"))),
+        await time.hear(Heard.of(THING, ("other id", b"body"))),
+        await time.hear(Heard.of(THING, ("id", b"other body"))),
     ]
 
-    again = [Heard(THING, (f"id {number}", b"body")) for number in range(100)]
+    again = [Heard.of(THING, (f"id {number}", b"body")) for number in range(100)]
     assert kept == [1, 0, 0, 0]
     assert await time.hear(*again) == 0
     assert await time.pending(connection) == 1
