@@ -199,7 +199,8 @@ def _key(folder: Path) -> bytes:
         ) from error
 
 
-def _services(request: Request) -> Services:
+# Asynchronous, though they wait for nothing: others are run in a thread, for each request.
+async def _services(request: Request) -> Services:
     """With a database that keeps to the tenant of who asks, where the route needs to know that."""
     services: Services = request.app.state.services
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -208,14 +209,14 @@ def _services(request: Request) -> Services:
     return replace(services, database=services.database.within(caller.tenant))
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     """Who asks, as ``api.needs`` found out before: a route that does not need it has nobody."""
     caller: Caller = request.state.caller
     return caller
 
 
-def _tenant(request: Request) -> TenantId:
-    return _caller(request).tenant
+async def _tenant(request: Request) -> TenantId:
+    return (await _caller(request)).tenant
 
 
 Handed = Annotated[Services, Depends(_services)]
