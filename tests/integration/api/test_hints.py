@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -89,16 +88,13 @@ async def test_a_storm_of_a_thousand_is_answered_and_is_one_run(
 ) -> None:
     storm = [pushed(hooks, number=number) for number in range(1_000)]
 
-    began = time.monotonic()
     answers = await asyncio.gather(*(send(told, each) for each in storm))
-    took = time.monotonic() - began
     kept = await pending(database, thing)
     led = await looked(database)
 
     assert {answer.status_code for answer in answers} == {202}
     assert kept == 1_000
     assert len(led) == 1
-    assert took < 20  # of one core that also sends them; each write of its own takes longer
 
 
 async def looked(database: Database) -> list[RunId]:
