@@ -76,6 +76,9 @@ async def lead(
     run, created = await runs.request(
         tx, tenant, connection=there, workflow="ingest", input=BY_HINT
     )
+    if run.only_failed:  # it looks for nothing new
+        await _change(tx, connection, due_at=moment + BUSY)
+        return None
     led = {"led_at": moment, "run_id": run.id}
     await _change(tx, connection, due_at=None, pending=0, **led)
     return run.id if created else None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -60,10 +61,10 @@ class Time:
             await self.end(await self.ask(made))
         return made
 
-    async def ask(self, connection: Connection) -> RunId:
+    async def ask(self, connection: Connection, given: Mapping[str, str] | None = None) -> RunId:
         async with self.database.transaction() as tx:
             run, _ = await runs.request(
-                tx, self.tenant, connection=connection, workflow="ingest", input={}
+                tx, self.tenant, connection=connection, workflow="ingest", input=given or {}
             )
         return run.id
 
@@ -168,6 +169,29 @@ async def test_a_run_that_waits_for_a_worker_will_see_it_and_is_the_one(time: Ti
     assert await time.pending(connection) == 0
     assert (await time.of(connection))[0].id == waiting
     assert not (await found(time.database, waiting)).scheduled  # somebody asked for it
+
+
+async def test_a_run_that_waits_to_try_again_what_failed_will_not_see_it(time: Time) -> None:
+    connection = await time.connect()
+    waiting = await time.ask(connection, {"only": "failed"})
+    await time.hear(heard("1"))
+
+    meanwhile = await time.look()
+    await time.end(waiting)
+
+    assert meanwhile == []
+    assert len(await time.look()) == 1
+
+
+async def test_those_who_take_in_the_same_at_once_count_it_once(time: Time) -> None:
+    ours = [await time.connect(config={"repositories": ["acme/thing", f"a/{n}"]}) for n in range(4)]
+    storm = [heard(str(number)) for number in range(40)]
+    shuffled = [Random(n).sample(storm, len(storm)) for n in range(4)]  # noqa: S311  # no secrets
+
+    kept = await asyncio.gather(*(time.hear(*each) for each in shuffled))
+
+    assert sum(kept) == 40
+    assert [await time.pending(each) for each in ours] == [40] * 4
 
 
 async def test_in_a_storm_that_goes_on_runs_are_apart(time: Time) -> None:
