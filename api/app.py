@@ -24,6 +24,7 @@ from api.routes import (
     events,
     freshness,
     health,
+    hints,
     money,
     output,
     owners,
@@ -40,7 +41,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
-    *(schedules, deletions, erasures, freshness),
+    *(schedules, hints, deletions, erasures, freshness),
     *(workflows, answering, output, owners),
     *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),

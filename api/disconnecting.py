@@ -16,8 +16,9 @@ from api.doors import spec_of
 from api.services import Services
 from connectors.access import Credential, CredentialKind, Installation, Password, Token
 from connectors.errors import ConnectorError
+from connectors.hearing import Watched
 from connectors.keeping import KeptGrant
-from storage import credentials, erasing, schedules
+from storage import credentials, erasing, schedules, watches
 from storage.audit import AuditAction
 from storage.connections import Connection
 from storage.credentials import Vault
@@ -27,6 +28,7 @@ from storage.schedules import Hold
 
 log = structlog.get_logger()
 REVOKE_SECONDS = 15.0
+SILENCE_SECONDS = 10.0
 
 
 async def disconnect(services: Services, connection: Connection) -> Disconnected:
@@ -37,8 +39,10 @@ async def disconnect(services: Services, connection: Connection) -> Disconnected
     """
     keyring = services.doors.keyring
     vault = Vault(services.database, keyring, connection.tenant, connection.id, actor="api")
+    await _silence(services, connection)
     revoked = await _revoke(services, vault, connection)
     async with services.database.transaction() as tx:
+        await watches.remove(tx, connection.tenant, connection.id)
         deleted = await credentials.forget(tx, connection.tenant, connection.id, actor="api")
         if deleted:
             await schedules.hold(tx, connection.tenant, connection.id, Hold.REAUTHORIZATION)
@@ -49,6 +53,7 @@ async def erase(services: Services, connection: Connection) -> Erasure | None:
     """Revoke the grant, and begin to erase the connection with all that was made of it."""
     keyring = services.doors.keyring
     vault = Vault(services.database, keyring, connection.tenant, connection.id, actor="api")
+    await _silence(services, connection)
     try:
         async with asyncio.timeout(REVOKE_SECONDS):
             revoked = await _revoke(services, vault, connection)
@@ -72,6 +77,22 @@ def as_credential(given: CredentialRequest) -> Credential:
             return Installation(
                 app_id="", installation_id=given.installation_id, private_key=SecretStr("")
             )
+
+
+async def _silence(services: Services, connection: Connection) -> None:
+    """Let its source tell no more of changes, while there is something to ask it with."""
+    async with services.database.reading() as tx:
+        if not await watches.is_armed(tx, connection.tenant, connection.id):
+            return
+    try:
+        async with (
+            asyncio.timeout(SILENCE_SECONDS),
+            services.doors.opened(services.database, connection, actor="api") as connector,
+        ):
+            if isinstance(connector, Watched):
+                await connector.disarm()
+    except (ConnectorError, SetupError, TimeoutError) as error:  # it forgets by itself in days
+        log.warning("watch.not_stopped", connection=str(connection.id), detail=str(error))
 
 
 async def _revoke(services: Services, vault: Vault, connection: Connection) -> bool:

@@ -12,6 +12,7 @@ from connectors.access import Access, Credential
 from connectors.connector import Connector, Spec
 from connectors.egress import Exceptions, excepting
 from connectors.errors import KindUnknown, SourceInvalid
+from connectors.hearing import HintSettings
 from connectors.keeping import KeptGrant, write_down
 from connectors.locksmith import Locksmith
 from storage import credentials
@@ -36,6 +37,10 @@ class Doors:
     return_origins: frozenset[str] = frozenset()
     egress: Exceptions = field(default_factory=Exceptions)
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    hinting: HintSettings = field(default_factory=HintSettings.model_construct)
+    specs: Mapping[str, Spec] | None = None
+    """The kinds there are; None: those of the catalogue."""
+
     _keyring: Keyring | None = None
 
     @property
@@ -61,7 +66,7 @@ class Doors:
         )
 
     def access(self, database: Database, connection: Connection, *, actor: str) -> Access:
-        tenant, spec = connection.tenant, spec_of(connection.kind)
+        tenant, spec = connection.tenant, self.spec_of(connection.kind)
         vault = Vault(database, self.keyring, tenant, connection.id, actor)
         return self.locksmith.access(spec, vault)
 
@@ -75,7 +80,7 @@ class Doors:
         config: dict[str, Any] | None = None,
     ) -> AsyncGenerator[Connector]:
         """The source of a connection, or what it would be with this configuration."""
-        spec = spec_of(connection.kind)
+        spec = self.spec_of(connection.kind)
         try:
             stated = spec.config.model_validate(config or connection.config)
         except ValidationError as error:
@@ -93,6 +98,10 @@ class Doors:
             with excepting(self.egress):
                 connector = await opened.enter_async_context(spec.open(config, access))
             yield connector
+
+    def spec_of(self, kind: str) -> Spec:
+        """Raises ``KindUnknown``."""
+        return spec_of(kind) if self.specs is None else self.specs[kind]
 
     def stated(self, spec: Spec, config: Mapping[str, Any]) -> BaseModel:
         """A configuration with the operator's defaults. Raises pydantic's ``ValidationError``."""

@@ -25,6 +25,9 @@ from api.quotas import Seat
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 PROBES = frozenset({"/livez", "/readyz"})
+HINTS = "/v1/hints/"
+"""Anybody may send these, and a storm of them must keep nobody else out. They wait in one queue."""
+
 AT_ONCE = 512
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BODY_PATIENCE_SECONDS = 30.0
@@ -81,7 +84,8 @@ class Edge:
             if scope["method"] not in SAFE:
                 receive = await self._body(headers, receive)
             # Only now: a body that comes slowly is no work, and may not keep others out.
-            answer.work(most=None if scope["path"] in PROBES else self.at_once)
+            if not scope["path"].startswith(HINTS):
+                answer.work(most=None if scope["path"] in PROBES else self.at_once)
             await self.app(scope, receive, answer.send)
         except Problem as problem:
             await problem.response(answer.request_id)(scope, receive, answer.send)
@@ -92,6 +96,9 @@ class Edge:
             answer.tell(scope)
 
     async def _body(self, headers: Headers, receive: Receive) -> Receive:
+        said = headers.get("content-length", "")
+        if said.isdecimal() and int(said) > self.max_body_bytes:
+            raise too_large(self.max_body_bytes)
         try:
             async with asyncio.timeout(BODY_PATIENCE_SECONDS):
                 body = await read_body(receive, most=self.max_body_bytes)
@@ -198,13 +205,17 @@ def check_type(headers: Headers) -> None:
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Bodies are application/json, {said}.")
 
 
+def too_large(most: int) -> Problem:
+    return Problem(Code.PAYLOAD_TOO_LARGE, f"A body may have {most:,} bytes at most.")
+
+
 async def read_body(receive: Receive, *, most: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > most:
-            raise Problem(Code.PAYLOAD_TOO_LARGE, f"A body may have {most:,} bytes at most.")
+            raise too_large(most)
         if not message.get("more_body", False):
             return bytes(body)
 

@@ -33,4 +33,8 @@ class FreshnessView(View):
         default=None,
         description="By its schedule; null without one, or while it is paused or held",
     )
+    last_hint_at: datetime | None = Field(
+        default=None, description="When its provider last told that something changed"
+    )
+    pending_hints: int = Field(default=0, description="Hints that have led to no run yet")
     last_run: ChangesView | None = Field(default=None, description="The last one that is over")

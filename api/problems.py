@@ -24,6 +24,7 @@ class Code(StrEnum):
     INVALID_SCHEDULE = "invalid_schedule"
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "not_allowed"
+    FORGED = "forged"
     FOREIGN_ORIGIN = "foreign_origin"
     TOO_MANY_REQUESTS = "too_many_requests"
     OVERLOADED = "overloaded"
@@ -89,6 +90,11 @@ KINDS: Mapping[Code, Kind] = {
     ),
     Code.NOT_ALLOWED: Kind(
         403, "The key or token may not do this", action="Use one that may, or ask for one."
+    ),
+    Code.FORGED: Kind(
+        403,
+        "It cannot be told from a forged one",
+        action="Give both sides the same secret, audience and account.",
     ),
     Code.FOREIGN_ORIGIN: Kind(
         403,

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from api.callers import Caller
 from api.doors import Doors
+from api.hearing import Letterbox
 from api.hub import Hub
 from api.listening import Manner
 from api.outputs import OutputPictures
@@ -22,6 +23,7 @@ from api.pictures import Pictures
 from api.quotas import Quotas
 from api.settings import ApiSettings
 from connectors import catalog
+from connectors.hearing import HintSettings
 from connectors.locksmith import Locksmith
 from connectors.oauth.settings import OAuthSettings
 from storage.database import Database, open_database
@@ -57,6 +59,7 @@ class Services:
     owners: Owners
     cursors: Cursors
     doors: Doors
+    letterbox: Letterbox
     redis_traits: Callable[[], Awaitable[Traits]] | None = None
     data_dir: Path | None = None
     """Where the database is, if it is on this machine."""
@@ -107,6 +110,7 @@ async def open_services(
             owners=owners,
             cursors=cursors,
             doors=doors,
+            letterbox=Letterbox(database, doors.hinting, doors.egress),
             redis_traits=redis_traits,
             data_dir=data_dir,
             asks_for_keys=asks_for_keys,
@@ -174,6 +178,7 @@ async def from_settings(
                 return_origins=api.return_origins,
                 egress=api.egress,
                 defaults=api.source_defaults,
+                hinting=HintSettings(),
             ),
             redis_traits=partial(traits_of, redis),
             data_dir=settings.data_dir if database.dialect == "sqlite" else None,
@@ -194,7 +199,8 @@ def _key(folder: Path) -> bytes:
         ) from error
 
 
-def _services(request: Request) -> Services:
+# Asynchronous, though they wait for nothing: others are run in a thread, for each request.
+async def _services(request: Request) -> Services:
     """With a database that keeps to the tenant of who asks, where the route needs to know that."""
     services: Services = request.app.state.services
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -203,14 +209,14 @@ def _services(request: Request) -> Services:
     return replace(services, database=services.database.within(caller.tenant))
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     """Who asks, as ``api.needs`` found out before: a route that does not need it has nobody."""
     caller: Caller = request.state.caller
     return caller
 
 
-def _tenant(request: Request) -> TenantId:
-    return _caller(request).tenant
+async def _tenant(request: Request) -> TenantId:
+    return (await _caller(request)).tenant
 
 
 Handed = Annotated[Services, Depends(_services)]

@@ -11,6 +11,7 @@ from connectors.access import Access, Consent, CredentialKind
 from connectors.artifact import Artifact, PartitionKey, Ref
 from connectors.errors import ConnectorError
 from connectors.events import CensusEvent, Cursor, Event, Skipped
+from connectors.hearing import Hearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,6 @@ class Plan:
     calls: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A webhook's claim that something changed. Never data: the source is asked."""
-
-    partition: PartitionKey
-    ref: Ref | None = None
-
-
 class Connector(Protocol):
     """One opened source. Methods raise the errors of ``connectors.errors``.
 
@@ -123,10 +116,6 @@ class Connector(Protocol):
         """
         ...
 
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:
-        """Verify a webhook and say what it claims to be dirty."""
-        ...
-
 
 def _nowhere(text: str) -> None:
     """What is typed means nothing to a kind that does not say how to read it."""
@@ -145,6 +134,8 @@ class Spec:
 
     ``locate`` makes a configuration of what a person types, ``owner/name`` or a whole URL, or
     None if that means nothing here: it is behind ``headwater ingest KIND:TEXT``.
+
+    ``hearing`` is how its provider's hints are taken, if it sends any: ``connectors.hearing``.
     """
 
     kind: str
@@ -158,6 +149,7 @@ class Spec:
     consent: Consent | None = None
     narrow: "Narrower | None" = None
     locate: Callable[[str], Mapping[str, object] | None] = _nowhere
+    hearing: Hearing | None = None
 
 
 class Opener(Protocol):

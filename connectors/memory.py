@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from connectors.access import Access, Anonymous, Credential, CredentialKind, Given, Grant, Token
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Ref
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope, Spec
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope, Spec
 from connectors.errors import (
     ArtifactGone,
     Cause,
@@ -104,10 +104,6 @@ class MemoryConnector:
         await self._enter()
         notes = self.source.notes
         return {ref: notes.get(ref.external_id, ArtifactGone("No such note")) for ref in refs}
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """Memory calls nobody."""
-        return ()
 
     async def _enter(self) -> None:
         """Show the credential at the door; if it is refused, a renewed one, and no third."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from pipelines.rounds import every
-from storage import artifacts, blobs, requests
+from storage import artifacts, blobs, hints, requests
 from storage.clock import now
 from storage.database import Database, Tx
 
@@ -21,6 +21,9 @@ LOST = timedelta(days=30)
 
 ANSWERS = timedelta(days=7)
 """How long the same Idempotency-Key gets the same answer."""
+
+DELIVERIES = timedelta(days=7)
+"""How long a hint is known again: longer than its provider sends it again."""
 
 log = structlog.get_logger()
 
@@ -43,6 +46,8 @@ class Upkeep:
         swept = await self._all(lambda tx: blobs.sweep(tx, limit=AT_ONCE))
         async with self.database.transaction() as tx:
             answers = await requests.forget(tx, before=now() - ANSWERS)
+        past = now() - DELIVERIES
+        await self._all(lambda tx: hints.forget(tx, before=past, limit=AT_ONCE))
         if purged or swept or answers:
             log.info("upkeep.done", artifacts=purged, contents=swept, answers=answers)
 

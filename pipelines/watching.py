@@ -4,8 +4,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pipelines.answering import Answering
+from pipelines.arming import Arming
 from pipelines.eraser import Eraser
 from pipelines.flows.orchestrator import AWAY, Orchestrator
+from pipelines.hinting import Hinting
 from pipelines.monitor import Monitor
 from pipelines.reindexing import Reindexer
 from pipelines.runtime import Services
@@ -22,6 +24,8 @@ def watching(
         Monitor(services).watch,
         Reindexer(services).serve,
         Scheduler(services.database, started).watch,
+        Hinting(services.database, services.specs, started).watch,
+        Arming(services).watch,
         Upkeep(services.database, services.settings.grace).watch,
         Eraser(services, orchestrator, AWAY).watch,
     ]

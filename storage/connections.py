@@ -65,7 +65,7 @@ async def connect(
     created = made.first() is not None
     same = (connections.c[name] == row[name] for name in ("owner", "kind", "fingerprint"))
     there = select(connections).where(connections.c.tenant_id == tenant, *same)
-    return _connection((await tx.execute(there)).one()), created
+    return of_row((await tx.execute(there)).one()), created
 
 
 async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connection | None:
@@ -73,7 +73,7 @@ async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connecti
         connections.c.tenant_id == tenant, connections.c.id == connection_id, _THERE
     )
     row = (await tx.execute(query)).one_or_none()
-    return None if row is None else _connection(row)
+    return None if row is None else of_row(row)
 
 
 async def of_account(
@@ -88,7 +88,7 @@ async def of_account(
         _THERE,
     )
     row = (await tx.execute(query.order_by(connections.c.id.desc()).limit(1))).one_or_none()
-    return None if row is None else _connection(row)
+    return None if row is None else of_row(row)
 
 
 async def page(
@@ -101,7 +101,7 @@ async def page(
     if after is not None:
         query = query.where(connections.c.id < after)
     rows = await tx.execute(query.order_by(connections.c.id.desc()).limit(limit))
-    return [_connection(row) for row in rows]
+    return [of_row(row) for row in rows]
 
 
 def ids_of(tenant: TenantId, owner: str) -> Select[Any]:
@@ -135,7 +135,7 @@ async def narrow(
         .returning(connections)
     )
     row = changed.one_or_none()
-    return None if row is None else _connection(row)
+    return None if row is None else of_row(row)
 
 
 async def ask_for(
@@ -157,7 +157,7 @@ def _fingerprint(config: Mapping[str, Any], account: str | None) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _connection(row: Row[Any]) -> Connection:
+def of_row(row: Row[Any]) -> Connection:
     return Connection(
         id=ConnectionId(row.id),
         tenant=TenantId(row.tenant_id),

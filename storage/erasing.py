@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Text, and_, cast, delete, or_, select, text, update
 
-from storage import blobs, credentials, schedules
+from storage import blobs, credentials, hints, schedules, watches
 from storage.bulk import insert
 from storage.clock import now
 from storage.database import Database, Tx
@@ -89,6 +89,8 @@ async def request(
         return None
     await credentials.forget(tx, tenant, connection, actor=actor)
     await schedules.remove(tx, tenant, connection)
+    await hints.remove(tx, tenant, connection)
+    await watches.remove(tx, tenant, connection)
     still_open = and_(runs.c.connection_id == connection, runs.c.finished_at.is_(None))
     stopped = await _delete_runs(tx, still_open)
     row = {

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import and_, case, func, select
 
-from storage import runs, schedules
+from storage import hints, runs, schedules
 from storage.artifacts import ArtifactStatus
 from storage.database import Tx
 from storage.events import RunStatus
+from storage.hints import Hinted
 from storage.ids import ConnectionId, TenantId
 from storage.runs import Run
 from storage.tables import artifacts
@@ -27,6 +28,7 @@ class Freshness:
     succeeded_at: datetime | None
     newest_at: datetime | None
     next_at: datetime | None
+    hinted: Hinted | None
     last: Run | None
     added: int
     updated: int
@@ -55,6 +57,7 @@ async def of_connection(tx: Tx, tenant: TenantId, connection: ConnectionId) -> F
         succeeded_at=await tx.scalar(succeeded),
         newest_at=await tx.scalar(newest),
         next_at=None if schedule is None else schedule.next_at,
+        hinted=await hints.get(tx, tenant, connection),
         last=last,
         added=added,
         updated=updated,

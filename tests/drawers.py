@@ -23,7 +23,7 @@ from connectors.access import (
     Token,
 )
 from connectors.artifact import PartitionKey, Ref
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope, Spec
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope, Spec
 from connectors.errors import Cause, ConnectorError, ReauthorizationNeeded, SourceUnavailable
 from connectors.events import CensusEvent, Cursor, Event
 from connectors.memory import MemoryConnector, MemoryCursor, Notes
@@ -91,10 +91,6 @@ class Drawers:
         for ref in refs:
             fetched |= await MemoryConnector(DRAWERS[ref.partition]).fetch([ref])
         return fetched
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """Drawers call nobody."""
-        return ()
 
 
 async def _owner(credential: Credential) -> Account | None:

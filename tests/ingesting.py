@@ -38,10 +38,17 @@ class House:
     services: Services
     log: MemoryEventLog
 
-    async def connect(self, kind: str, config: Mapping[str, Any]) -> Connection:
+    async def connect(
+        self, kind: str, config: Mapping[str, Any], *, account: str | None = None
+    ) -> Connection:
         async with self.services.database.transaction() as tx:
             made, _ = await connections.connect(
-                tx, LOCAL_TENANT, owner="someone", kind=kind, title="Source", config=config
+                *(tx, LOCAL_TENANT),
+                owner="someone",
+                kind=kind,
+                title="Source",
+                config=config,
+                account=account,
             )
         return made
 

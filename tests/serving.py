@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.pagination import Cursors
 from api.quotas import Quotas
 from api.server import Server, listen
 from api.services import Services, open_services
+from connectors.hearing import HintSettings
 from storage import connections, runs, tenants
 from storage.database import Database
 from storage.embedding import StaticEmbedder
@@ -61,6 +62,7 @@ def app_over(
     origins: frozenset[str] = frozenset(),
     quotas: Quotas | None = None,
     at_once: int = AT_ONCE,
+    hinting: HintSettings | None = None,
 ) -> FastAPI:
     return create_app(
         lambda: open_services(
@@ -70,7 +72,7 @@ def app_over(
             wakeup=MemoryWakeup(),
             searcher=Searcher(StaticEmbedder()),
             cursors=Cursors(KEY),
-            doors=opening or doors(),
+            doors=replace(opening or doors(), hinting=hinting or HintSettings.model_construct()),
             manner=manner,
             redis_traits=redis_traits,
             asks_for_keys=asks_for_keys,
@@ -90,6 +92,7 @@ async def asking(
     asks_for_keys: bool = False,
     origins: frozenset[str] = frozenset(),
     quotas: Quotas | None = None,
+    hinting: HintSettings | None = None,
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the app itself, without a socket: for all that is no stream."""
     app = app_over(
@@ -99,6 +102,7 @@ async def asking(
         asks_for_keys=asks_for_keys,
         origins=origins,
         quotas=quotas,
+        hinting=hinting,
     )
     async with (
         app.router.lifespan_context(app),

@@ -30,6 +30,8 @@ async def one(connection_id: UUID, services: Handed, tenant: Tenant) -> Freshnes
         last_success_at=it.succeeded_at,
         newest_artifact_at=it.newest_at,
         next_run_at=it.next_at,
+        last_hint_at=None if it.hinted is None else it.hinted.at,
+        pending_hints=0 if it.hinted is None else it.hinted.pending,
         last_run=_changes(it),
     )
 

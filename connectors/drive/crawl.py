@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from connectors.access import Access
 from connectors.artifact import Artifact, FailureClass, PartitionKey, Ref
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope
 from connectors.documents.reading import open_desk
 from connectors.drive import protocol
 from connectors.drive.config import DriveConfig, DriveCursor, PickedConfig
@@ -156,10 +156,6 @@ class DriveConnector:
 
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
         return await self.shelf.fetch(refs)
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """Google notifies only servers whose domain it has verified: schedules look instead."""
-        return ()
 
     async def _all(self, place: Place, tree: Tree) -> AsyncIterator[Artifact]:
         token = ""

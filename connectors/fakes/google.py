@@ -77,6 +77,7 @@ class Asked:
     names: Sequence[str]
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class Fake(ABC):
@@ -97,22 +98,23 @@ class Fake(ABC):
         """What a call is noted as: one path may be two calls, at two prices."""
         return call
 
-    def answer(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def answer(self, url: str, headers: Mapping[str, str], sent: bytes = b"") -> Reply:
         with self._lock:
             try:
-                return 200, self._answer(url, headers)
+                body = self._answer(url, headers, sent)
             except Refusal as refusal:
                 return refusal.reply
+        return (204, b"") if body is None else (200, body)
 
-    def _answer(self, url: str, headers: Mapping[str, str]) -> Any:
+    def _answer(self, url: str, headers: Mapping[str, str], sent: bytes) -> Any:
         parts = urlsplit(url)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         for call, route in self.routes:
             if match := route.fullmatch(parts.path):
                 self.service.admit(self.charged(call, query), headers.get("authorization", ""))
                 names = [unquote(each) for each in match.groups()]
-                body = self.route(Asked(call, names, query, headers))
-                if self.check and not isinstance(body, bytes):
+                body = self.route(Asked(call, names, query, headers, sent))
+                if self.check and body is not None and not isinstance(body, bytes):
                     self.check(self.schemas[call], body)
                 return body
         raise Refusal(404, "notFound", "Not Found")
@@ -126,19 +128,16 @@ def handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
             fake.service.requests += 1
             if fake.service.take(Fault.GARBAGE):
                 return self._send(200, b"<!DOCTYPE html><title>Sign in</title>", "text/html")
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, body = fake.answer(self.path, headers)
-            if isinstance(body, bytes):
-                return self._send(status, body, "application/octet-stream")
-            return self._send(status, json.dumps(body).encode(), "application/json")
+            return self._send(*replied(fake, self.path, self._said, b""))
 
         def do_POST(self) -> None:  # the library's name
             fake.service.requests += 1
-            length = int(self.headers.get("content-length", "0"))
-            kind = self.headers.get("content-type", "")
-            authorization = self.headers.get("authorization", "")
-            body = batched(fake, self.rfile.read(length), kind, authorization)
-            self._send(200, body, "multipart/mixed; boundary=batch_fake")
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            self._send(*posted(fake, self.path, self._said, body))
+
+        @property
+        def _said(self) -> dict[str, str]:
+            return {name.lower(): value for name, value in self.headers.items()}
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -151,6 +150,23 @@ def handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
     return Handler
+
+
+def replied(
+    fake: Fake, url: str, headers: Mapping[str, str], sent: bytes
+) -> tuple[int, bytes, str]:
+    """An answer as it goes over the wire, with its type."""
+    status, body = fake.answer(url, headers, sent)
+    if isinstance(body, bytes):
+        return status, body, "application/octet-stream"
+    return status, json.dumps(body).encode(), "application/json"
+
+
+def posted(fake: Fake, url: str, headers: Mapping[str, str], sent: bytes) -> tuple[int, bytes, str]:
+    if not url.startswith("/batch"):
+        return replied(fake, url, headers, sent)
+    kind, authorization = headers.get("content-type", ""), headers.get("authorization", "")
+    return 200, batched(fake, sent, kind, authorization), "multipart/mixed; boundary=batch_fake"
 
 
 def batched(fake: Fake, body: bytes, kind: str, authorization: str) -> bytes:

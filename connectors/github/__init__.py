@@ -4,6 +4,8 @@ from connectors.access import Consent, CredentialKind, Permission
 from connectors.connector import Spec
 from connectors.github.config import GitHubConfig, GitHubCursor, locate
 from connectors.github.crawl import narrow, open_github
+from connectors.github.hints import open_ear
+from connectors.hearing import Hearing
 
 CONNECTOR = Spec(
     kind="github",
@@ -34,4 +36,5 @@ CONNECTOR = Spec(
     ),
     narrow=narrow,
     locate=locate,
+    hearing=Hearing(open_ear),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from connectors.access import Access
 from connectors.artifact import FailureClass, PartitionKey, Ref
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope
 from connectors.errors import (
     Cause,
     ConnectorError,
@@ -113,10 +113,6 @@ class GitHubConnector:
             mine = [ref for ref in dict.fromkeys(refs) if ref.partition == partition]
             fetched |= await self._part(partition).fetch(mine)
         return fetched
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """No secret is shared with GitHub yet, so no webhook can be told from a forged one."""
-        return ()
 
     async def close(self) -> None:
         for part in self._parts.values():

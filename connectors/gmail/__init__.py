@@ -4,6 +4,8 @@ from connectors.access import Consent, CredentialKind, Permission
 from connectors.connector import Spec
 from connectors.gmail.config import GmailConfig, GmailCursor
 from connectors.gmail.crawl import open_gmail
+from connectors.gmail.hints import open_ear
+from connectors.hearing import Hearing
 
 CONNECTOR = Spec(
     kind="gmail",
@@ -22,4 +24,5 @@ CONNECTOR = Spec(
             ),
         ),
     ),
+    hearing=Hearing(open_ear, topic=lambda settings: settings.gmail_push_topic, place="anchor"),
 )

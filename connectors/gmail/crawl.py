@@ -7,10 +7,11 @@ for what is wanted of them: a thread as a whole where that is cheaper than its m
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from connectors.access import Access
 from connectors.artifact import PartitionKey, Ref
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope
 from connectors.errors import ConnectorError, SourceMissing
 from connectors.events import CensusComplete, CensusEvent, Cursor, Event, Seen
 from connectors.gmail.config import GmailConfig, GmailCursor
@@ -112,9 +113,13 @@ class GmailConnector:
         fetching = Fetching(self.session, self.prices, self.cells, self.mailbox.thread_of)
         return await fetching.fetch(refs)
 
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """Gmail notifies by Pub/Sub, which is not listened to: schedules look often enough."""
-        return ()
+    async def arm(self, topic: str) -> datetime:
+        """Let Gmail tell the topic of changes; it forgets that after seven days."""
+        told = await self.mailbox.watch(topic)
+        return datetime.fromtimestamp(int(told["expiration"]) / 1_000, UTC)
+
+    async def disarm(self) -> None:
+        await self.mailbox.stop()
 
 
 def _insist_on_mail(partition: PartitionKey) -> None:

@@ -37,6 +37,15 @@ class Mailbox:
     async def profile(self) -> Answer:
         return await self._ask(Call.PROFILE, lambda gmail: gmail.users().getProfile(userId="me"))
 
+    async def watch(self, topic: str) -> Answer:
+        body = {"topicName": topic}
+        return await self._ask(
+            Call.WATCH, lambda gmail: gmail.users().watch(userId="me", body=body)
+        )
+
+    async def stop(self) -> None:
+        await self._ask(Call.STOP, lambda gmail: gmail.users().stop(userId="me"))
+
     async def window(self, token: str) -> tuple[list[Listed], str]:
         found: list[Listed] = []
         for _ in range(WINDOW):

@@ -20,6 +20,8 @@ class Call(StrEnum):
     THREAD = "threads.get"
     HISTORY = "history.list"
     ATTACHMENT = "attachments.get"
+    WATCH = "watch"
+    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ _LEGACY = {
     Call.THREAD: 10,
     Call.HISTORY: 2,
     Call.ATTACHMENT: 5,
+    Call.WATCH: 100,
+    Call.STOP: 50,
 }
 _TABLES = {
     Table.LEGACY: Prices(_LEGACY, 15_000),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from connectors.access import Access, Password
 from connectors.artifact import Artifact, FailureClass, PartitionKey, Priority, Ref, SkipReason
-from connectors.connector import Account, Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.connector import Account, Fetched, Partition, Plan, Probe, Scope
 from connectors.egress import Policy
 from connectors.errors import ConnectorError, SourceInvalid, SourceMissing
 from connectors.events import (
@@ -138,10 +138,6 @@ class ImapConnector:
     async def fetch(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched]:
         fetching = Fetching(self.session, self.cells, await self._names(), self._found)
         return await fetching.fetch(refs)
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """IMAP calls nobody who is not connected."""
-        return ()
 
     async def _news(
         self, partition: PartitionKey, places: dict[str, Place]

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from connectors.access import Access
 from connectors.artifact import Artifact, ExternalId, FailureClass, PartitionKey, Ref
-from connectors.connector import Fetched, Hint, Partition, Plan, Probe, Scope
+from connectors.connector import Fetched, Partition, Plan, Probe, Scope
 from connectors.errors import (
     ArtifactGone,
     ConnectorError,
@@ -147,10 +147,6 @@ class LocalConnector:
         wanted = [item for item in items.values() if item and not item.skip and not item.trouble]
         contents = await view.tree.contents(wanted)
         return {ref: _fetched(ref, items.get(ref), contents) for ref in refs}
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:  # noqa: ARG002
-        """A folder calls nobody."""
-        return ()
 
     async def close(self) -> None:
         if self._source:

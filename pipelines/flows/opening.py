@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from connectors import egress
 from connectors.access import Access, Anonymous, Given
 from connectors.artifact import PartitionKey, Ref
-from connectors.connector import Account, Connector, Fetched, Hint, Plan, Probe, Scope, Spec
+from connectors.connector import Account, Connector, Fetched, Plan, Probe, Scope, Spec
 from connectors.errors import KindUnknown, ReauthorizationNeeded, SourceInvalid
 from connectors.events import CensusEvent, Cursor, Event
 from connectors.keeping import KeptAccess
@@ -117,9 +117,6 @@ class Asking:
             if isinstance(body, ReauthorizationNeeded):
                 raise await self._wait(body) from body
         return fetched
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:
-        return await self.connector.hints(headers, body)
 
     async def _all(self, events: AsyncIterator[T]) -> AsyncIterator[T]:
         try:

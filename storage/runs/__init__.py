@@ -21,7 +21,7 @@ from storage.runs.leases import (
 )
 from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
 from storage.runs.routing import misplaced
-from storage.runs.values import BY_SCHEDULE, Held, Run, Wish
+from storage.runs.values import BY_HINT, BY_SCHEDULE, Held, Run, Wish
 from storage.runs.waits import park, wake
 from storage.runs.wishes import (
     CANCELLED,
@@ -37,6 +37,7 @@ from storage.runs.wishes import (
 from storage.runs.yielding import yielding
 
 __all__ = [
+    "BY_HINT",
     "BY_SCHEDULE",
     "CANCELLED",
     "PAUSED",

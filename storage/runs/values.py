@@ -18,6 +18,9 @@ ONLY_FAILED = {"only": "failed"}
 BY_SCHEDULE: Mapping[str, str] = {"trigger": "schedule"}
 """In a run's input: nobody asked for it but a schedule, so that it yields to whoever did."""
 
+BY_HINT: Mapping[str, str] = {**BY_SCHEDULE, "because": "hint"}
+"""The same, for the source's provider told that something changed."""
+
 
 class Wish(StrEnum):
     """What is asked of the attempt that is at a run, until it comes to it."""

@@ -19,7 +19,7 @@ from storage.ids import Attempt, RunId, TenantId
 from storage.runs.asking import get, request
 from storage.runs.fence import lock, record, write
 from storage.runs.leases import TO_STOP
-from storage.runs.values import BY_SCHEDULE, ONLY_FAILED, Run, Wish, run_of
+from storage.runs.values import BY_HINT, ONLY_FAILED, Run, Wish, run_of
 from storage.tables import runs
 
 QUIET: Mapping[str, Any] = {"rate": None, "eta": None}
@@ -97,7 +97,7 @@ async def retry(tx: Tx, tenant: TenantId, run_id: RunId) -> tuple[Run, bool] | N
         tx, tenant, connection.id, run=None, after=None, limit=1
     ):
         raise NothingFailed("Nothing is failed here any more.")
-    asked = {name: value for name, value in run.input.items() if name not in BY_SCHEDULE}
+    asked = {name: value for name, value in run.input.items() if name not in BY_HINT}
     given = {**asked, **ONLY_FAILED}
     new, created = await request(
         tx, tenant, connection=connection, workflow=run.workflow, input=given

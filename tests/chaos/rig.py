@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from connectors.access import Access
 from connectors.artifact import FailureClass, PartitionKey, Ref
-from connectors.connector import Fetched, Hint, Plan, Probe, Scope, Spec
+from connectors.connector import Fetched, Plan, Probe, Scope, Spec
 from connectors.errors import ArtifactGone, CursorExpired, SourceRefused, SourceUnavailable
 from connectors.events import (
     CensusComplete,
@@ -127,9 +127,6 @@ class Rig:
 
     async def account(self) -> None:
         return await self.local.account()
-
-    async def hints(self, headers: Mapping[str, str], body: bytes) -> Sequence[Hint]:
-        return await self.local.hints(headers, body)
 
     @property
     def _script(self) -> Script:

@@ -213,6 +213,7 @@ def test_what_is_open_to_all_is_known_and_has_a_reason() -> None:
     assert {path for path in opened_ if path.startswith("/v1/")} == {
         "/v1/oauth/{provider}/start",
         "/v1/oauth/{provider}/callback",
+        "/v1/hints/{kind}",
     }
 
 

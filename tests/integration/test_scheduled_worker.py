@@ -13,7 +13,9 @@ from storage.database import Database
 from storage.erasing import Erasure
 from storage.events import EventKind, RunStatus
 from storage.ids import LOCAL_TENANT, RunId
+from storage.runs import Run
 from storage.schedules import Cadence, Tick
+from storage.tables import hints
 from storage.tables import schedules as table
 from tests.waiting import wait_until
 from tests.working import ask_for, finished, kinds, look, processed, working
@@ -49,6 +51,24 @@ async def came_to(database: Database) -> Tick:
     return found[0]
 
 
+async def came_of_a_hint(database: Database, before: Run) -> Run:
+    """What a worker starts after a provider told of a change."""
+    hint = {"connection_id": before.connection, "tenant_id": before.tenant, "pending": 1}
+    async with database.transaction() as tx:
+        await tx.execute(hints.insert().values(**hint, due_at=now(), hinted_at=now()))
+    found: list[Run] = []
+
+    async def started() -> bool:
+        async with database.reading() as tx:
+            found[:] = await runs.page(
+                tx, before.tenant, connection=before.connection, after=None, limit=1
+            )
+        return found[0].id != before.id
+
+    await wait_until(started, within_seconds=60)
+    return found[0]
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_its_connection(
     database: Database, database_url: str, redis_url: str, prefect_url: str, tmp_path: Path
@@ -73,6 +93,7 @@ async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_i
         assert scheduled is not None
         await processed(database, scheduled, 100)
         run = await finished(database, await ask_for(database, few))
+        hinted = await came_of_a_hint(database, run)
         meanwhile, story = await look(database, scheduled), await kinds(database, scheduled)
         erased = await erase(database, scheduled)
 
@@ -81,6 +102,7 @@ async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_i
     assert meanwhile.counts.processed >= 100
     assert EventKind.ATTEMPT_HANDED_OVER in story
     assert erased.counts["runs"] == 2
+    assert hinted.scheduled
     assert await remembered(prefect_url, scheduled) == []
     assert await remembered(prefect_url, run.id) != []
 

@@ -1,7 +1,9 @@
 """The fake Gmail as a server: its routes, and what it answers on them."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.fakes.google import Asked, Fake, Refusal
@@ -17,7 +19,10 @@ _ROUTES = (
     (Call.THREAD, re.compile(rf"{_USER}/threads/([^/]+)")),
     (Call.HISTORY, re.compile(rf"{_USER}/history")),
     (Call.ATTACHMENT, re.compile(rf"{_USER}/messages/([^/]+)/attachments/([^/]+)")),
+    (Call.WATCH, re.compile(rf"{_USER}/watch")),
+    (Call.STOP, re.compile(rf"{_USER}/stop")),
 )
+_TOPIC = re.compile(r"projects/[^/]+/topics/[^/]+")
 SCHEMAS: Mapping[str, str] = {
     Call.PROFILE: "Profile",
     Call.LIST: "ListMessagesResponse",
@@ -25,6 +30,7 @@ SCHEMAS: Mapping[str, str] = {
     Call.THREAD: "Thread",
     Call.HISTORY: "ListHistoryResponse",
     Call.ATTACHMENT: "MessagePartBody",
+    Call.WATCH: "WatchResponse",
 }
 
 
@@ -39,8 +45,8 @@ class FakeGmail(Fake):
     def route(self, asked: Asked) -> Any:
         names, query = asked.names, asked.query
         match asked.call:
-            case Call.PROFILE:
-                return self._profile()
+            case Call.PROFILE | Call.WATCH | Call.STOP:
+                return self._account(asked)
             case Call.LIST:
                 return self._list(query)
             case Call.HISTORY:
@@ -63,6 +69,25 @@ class FakeGmail(Fake):
             "threadsTotal": len({each.thread for each in messages}),
             "historyId": str(self.world.history),
         }
+
+    def _account(self, asked: Asked) -> Any:
+        match asked.call:
+            case Call.WATCH:
+                return self._watch(asked.body)
+            case Call.STOP:
+                self.world.topic = None
+                return None
+            case _:
+                return self._profile()
+
+    def _watch(self, body: bytes) -> Any:
+        topic = json.loads(body).get("topicName", "")
+        if not _TOPIC.fullmatch(topic):
+            raise Refusal(400, "invalidArgument", "Invalid topicName does not match")
+        self.world.topic = topic
+        until = datetime.now(UTC) + timedelta(days=7)
+        history = str(self.world.history)
+        return {"historyId": history, "expiration": str(int(until.timestamp() * 1_000))}
 
     def _list(self, query: Mapping[str, str]) -> Any:
         """Tokens count from the top: the unkindest way that a listing may go on."""

@@ -30,13 +30,17 @@ class Happening:
 
 @dataclass(slots=True)
 class World(Service):
-    """``forgotten`` is the history up to which nothing is known any more."""
+    """``forgotten`` is the history up to which nothing is known any more.
+
+    ``topic`` is told of changes, if anybody asked for it.
+    """
 
     address: str = "ann@example.org"
     messages: dict[str, Message] = field(default_factory=dict[str, Message])
     happened: list[Happening] = field(default_factory=list[Happening])
     history: int = 1_000
     forgotten: int = 0
+    topic: str | None = None
     _number: int = 0
     _listing: list[Message] = field(default_factory=list[Message])
     _listed_at: int = 0
