@@ -17,6 +17,7 @@ from api.routes import (
     consent,
     console,
     deletions,
+    deliveries,
     deployment,
     document,
     erasures,
@@ -33,6 +34,7 @@ from api.routes import (
     search,
     sessions,
     tokens,
+    webhooks,
     wishes,
     workflows,
 )
@@ -40,7 +42,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
-    *(schedules, deletions, erasures, freshness),
+    *(schedules, deletions, erasures, freshness, webhooks, deliveries),
     *(workflows, answering, output, owners),
     *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),

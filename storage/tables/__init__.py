@@ -7,6 +7,7 @@ PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vect
 
 from storage.tables.access import audit, connect_sessions, consents, credentials
 from storage.tables.callers import keys, passes
+from storage.tables.hooks import deliveries, webhooks
 from storage.tables.making import metadata
 from storage.tables.money import budgets, usage
 from storage.tables.schedules import schedules, ticks
@@ -46,6 +47,7 @@ __all__ = [
     "consents",
     "credentials",
     "deletions",
+    "deliveries",
     "embeddings",
     "erasures",
     "facts",
@@ -65,6 +67,7 @@ __all__ = [
     "tenants",
     "ticks",
     "usage",
+    "webhooks",
     "workers",
     "workflows",
 ]
