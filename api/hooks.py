@@ -11,6 +11,7 @@ from api.schemas import NO_NUL, Request, View
 from storage.webhooks import Delivery, Kind, Webhook
 
 URL_MOST = 2_000
+PORTS_END = 65_536
 OVERLAP_HOURS = 24
 OVERLAP_MOST = 7 * 24
 
@@ -19,6 +20,7 @@ def _address(value: str) -> str:
     try:
         url = httpx.URL(value)
         sane = value.isascii() and url.scheme in {"http", "https"} and bool(url.host)
+        sane &= url.port is None or 0 < url.port < PORTS_END
     except (httpx.InvalidURL, ValueError):
         sane = False
     if not sane or any(letter.isspace() for letter in value):

@@ -7,7 +7,7 @@ another one sends the same message again, by the same id.
 import asyncio
 import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +37,9 @@ AT_ONCE = 64
 A_BATCH = 8
 """What one webhook is told at once. One that hangs holds up no other."""
 
+DESKS = 4
+"""Transactions at once: it shares the connections to the database with the runs."""
+
 ROUNDS = 25
 """Batches to one webhook; then others have their turn."""
 
@@ -47,7 +50,7 @@ WAITS = (
 """After each failed attempt but the last, as Standard Webhooks publishes it."""
 
 SPREAD = 0.1
-PASSING_HERE: tuple[type[Exception], ...] = (*PASSING, SetupError)
+SEALED = Answer(trouble="Its secret cannot be opened: the operator has to look into the log.")
 
 log = structlog.get_logger()
 
@@ -62,13 +65,14 @@ class Courier:
     now: Callable[[Tx], Awaitable[datetime]] = shared_now
     patience_seconds: float = PATIENCE_SECONDS
     jitter: Callable[[], float] = random.random  # noqa: S311  # spreads retries, guards nothing
+    _desks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DESKS))
     _serving: set[WebhookId] = field(default_factory=set[WebhookId])
 
     async def watch(self) -> None:
         """Look every second, until cancelled."""
         async with asyncio.TaskGroup() as group:
             begin = partial(self._begin, group)
-            await every(LOOK_SECONDS, begin, waits="webhooks.wait", passing=PASSING_HERE)
+            await every(LOOK_SECONDS, begin, waits="webhooks.wait")
 
     async def look(self) -> None:
         """Send all that is due now, and wait for what comes of it."""
@@ -89,47 +93,54 @@ class Courier:
             for _ in range(ROUNDS):
                 if not await self._send_some(webhook):
                     return
-        except PASSING_HERE as error:
+        except PASSING as error:
             log.warning("webhooks.wait", webhook=str(webhook), reason=str(error))
+        except Exception as error:  # noqa: BLE001  # the edge of one webhook: the others go on
+            _tell_broken(webhook, error)
         finally:
             self._serving.discard(webhook)
 
     async def _send_some(self, webhook: WebhookId) -> bool:
         """Whether there may be more to send."""
-        async with self.database.transaction() as tx:
+        async with self._desks, self.database.transaction() as tx:
             moment = await self.now(tx)
-            load = await sending.claim(
-                tx, self.keyring(), webhook, moment=moment, lease=LEASE, limit=A_BATCH
-            )
+            load = await sending.claim(tx, webhook, moment=moment, lease=LEASE, limit=A_BATCH)
         if load is None:
+            return False
+        try:
+            secrets = load.secrets(self.keyring())
+        except SetupError as error:
+            log.warning("webhooks.sealed", webhook=str(webhook), reason=str(error))
+            for each in load.deliveries:
+                await self._note(each, SEALED)
             return False
         allowed = policy(load.url, self._trusting())
         async with egress.client(allowed, timeout=self.patience_seconds) as client:
-            sent = [self._send(client, load, each, moment) for each in load.deliveries]
+            sent = [self._send(client, load, each, secrets) for each in load.deliveries]
             ends = await asyncio.gather(*sent, return_exceptions=True)
-        for each in ends:
-            if each is not None:
-                raise each  # when all have come to an end: none goes on without its client
+        for end in ends:
+            if end is not None:
+                raise end  # when all have come to an end: none goes on without its client
         return True
 
     async def _send(
-        self, client: httpx.AsyncClient, load: Load, it: Delivery, moment: datetime
+        self, client: httpx.AsyncClient, load: Load, it: Delivery, secrets: Sequence[str]
     ) -> None:
         message = Message(id=it.message_id, body=it.body)
         answer = await post(
             client,
             load.url,
             message,
-            message.headers(load.secrets, at=moment),
+            message.headers(secrets, at=load.moment),
             patience_seconds=self.patience_seconds,
-            at=moment,
+            at=load.moment,
         )
         crashpoints.reached("webhook.sent")
         await self._note(it, answer)
 
     async def _note(self, it: Delivery, answer: Answer) -> None:
         told = {"webhook": str(it.webhook), "delivery": str(it.id), "kind": it.kind}
-        async with self.database.transaction() as tx:
+        async with self._desks, self.database.transaction() as tx:
             moment = await self.now(tx)
             if answer.trouble is None and answer.status is not None:
                 await sending.arrived(tx, it, answered=answer.status, moment=moment)
@@ -154,3 +165,7 @@ class Courier:
         if self.exceptions.trust is None:
             self.exceptions = replace(self.exceptions, trust=ssl.create_default_context())
         return self.exceptions
+
+
+def _tell_broken(webhook: WebhookId, error: Exception) -> None:
+    log.error("webhooks.broken", webhook=str(webhook), exc_info=error)

@@ -5,6 +5,7 @@ to be kept in the clear. A webhook whose secret got lost is rotated, or deleted.
 """
 
 import ipaddress
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -175,15 +176,13 @@ def none(webhook_id: UUID) -> Problem:
 def _check(services: Services, text: str) -> None:
     """Refuse now what sending would refuse for certain. What a name leads to is looked at then."""
     url, exceptions = httpx.URL(text), services.doors.egress
-    plain = url.scheme == "http"
-    if plain and not exceptions.networks:
-        raise Problem(Code.WEBHOOK_REFUSED, "Webhooks are told over https.")
-    try:
-        address = ipaddress.ip_address(url.host)
-    except ValueError:
-        return
     allowed = Policy(hosts=frozenset({url.host}), ports=PORTS, exceptions=exceptions)
+    port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        allowed.check_addresses(url.host, url.port or 443, [address])
+        with suppress(ValueError):  # a name
+            allowed.check_addresses(url.host, port, [ipaddress.ip_address(url.host)])
     except HostRefused as error:
         raise Problem(Code.WEBHOOK_REFUSED, str(error), action=error.action) from error
+    if not exceptions.networks and (url.scheme != "https" or port not in PORTS):
+        ports = " and ".join(map(str, sorted(PORTS)))
+        raise Problem(Code.WEBHOOK_REFUSED, f"Webhooks are told over https, at the ports {ports}.")

@@ -21,6 +21,8 @@ from storage.webhooks.values import DeliveryStatus, Kind
 
 KINDS = frozenset[str](Kind)
 _LISTENS = webhooks.c.disabled_at.is_(None)
+# Nobody deletes it before the commit: a run must not fail by somebody's tidying up.
+_STAYS: dict[str, Any] = {"read": True, "key_share": True, "of": webhooks}
 
 
 async def tell_run(tx: Tx, tenant: TenantId, run_id: RunId, number: int, event: Event) -> None:
@@ -36,6 +38,7 @@ async def tell_run(tx: Tx, tenant: TenantId, run_id: RunId, number: int, event: 
         )
         .join_from(webhooks, runs, webhooks.c.tenant_id == runs.c.tenant_id)
         .where(webhooks.c.tenant_id == tenant, runs.c.id == run_id, _LISTENS)
+        .with_for_update(**_STAYS)
     )
     rows = (await tx.execute(query)).all()
     listeners = _listeners(rows, event.kind)
@@ -62,7 +65,7 @@ async def tell_connection(
     tx: Tx, tenant: TenantId, connection_id: ConnectionId, kind: Kind, **more: Any
 ) -> None:
     """Tell whoever wants to know what happened to a connection. One that leaves has no owner."""
-    query = select(webhooks.c.id, webhooks.c.kinds)
+    query = select(webhooks.c.id, webhooks.c.kinds).with_for_update(**_STAYS)
     found = await tx.execute(query.where(webhooks.c.tenant_id == tenant, _LISTENS))
     listeners = _listeners(found.all(), kind)
     if not listeners:

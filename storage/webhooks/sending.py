@@ -5,11 +5,11 @@ is heard of the first. What came of an attempt counts only while the delivery is
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, select, update
+from sqlalchemy import Row, and_, case, delete, exists, select, update
 
 from storage.database import Tx
 from storage.sealed import Keyring
@@ -34,14 +34,16 @@ _WORDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Some of what one webhook is to be told, taken until the lease ends."""
+    """Some of what one webhook is to be told, taken at ``moment`` until the lease ends."""
 
     url: str
-    secrets: Sequence[str]
+    moment: datetime
     deliveries: Sequence[Delivery]
+    row: Row[Any] = field(repr=False)
 
-    def __repr__(self) -> str:
-        return f"Load(url={self.url!r}, deliveries={len(self.deliveries)})"
+    def secrets(self, keyring: Keyring) -> Sequence[str]:
+        """What signs it. Raises ``SecretKeyMissing`` or ``SealBroken``."""
+        return signing(keyring, self.row, moment=self.moment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,6 @@ async def waiting(
 
 async def claim(
     tx: Tx,
-    keyring: Keyring,
     webhook: WebhookId,
     *,
     moment: datetime,
@@ -97,7 +98,7 @@ async def claim(
         .returning(deliveries)
     )
     mine = sorted(map(delivery_of, taken), key=lambda each: each.id)
-    return Load(url=row.url, secrets=signing(keyring, row, moment=moment), deliveries=mine)
+    return Load(url=row.url, moment=moment, deliveries=mine, row=row)
 
 
 async def arrived(tx: Tx, it: Delivery, *, answered: int, moment: datetime) -> bool:

@@ -1,5 +1,6 @@
 """What is told is written down with what it tells, for whom it is, and for nobody else."""
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from pipelines.upkeep import Upkeep
-from storage import connections, credentials, erasing, webhooks
+from storage import connections, credentials, erasing, runs, webhooks
 from storage.clock import now
 from storage.connections import Connection
 from storage.credentials import Vault
@@ -106,6 +107,20 @@ async def test_what_did_not_happen_is_not_told(database: Database) -> None:
     assert await told(database, webhook) == []
 
 
+async def test_a_webhook_that_is_deleted_meanwhile_breaks_nothing(database: Database) -> None:
+    webhook = await listens(database)
+
+    async with database.transaction() as tx:
+        await webhooks.remove(tx, LOCAL_TENANT, webhook)
+        going = asyncio.create_task(Story.begin(database, MemoryEventLog()))
+        await asyncio.wait({going}, timeout=0.5)
+        assert not going.done()
+    story = await going
+
+    async with database.reading() as tx:
+        assert await runs.find(tx, story.run) is not None
+
+
 async def connect_and_fail(database: Database) -> None:
     async with database.transaction() as tx:
         await connections.connect(
@@ -168,9 +183,7 @@ async def test_what_is_over_is_kept_for_a_month_and_what_is_not_until_it_is(
     assert made is not None
     old = now() - KEPT - timedelta(seconds=1)
     async with database.transaction() as tx:
-        load = await sending.claim(
-            tx, KEYRING, webhook, moment=now(), lease=timedelta(minutes=1), limit=2
-        )
+        load = await sending.claim(tx, webhook, moment=now(), lease=timedelta(minutes=1), limit=2)
         assert load is not None
         await tx.execute(deliveries.update().values(created_at=old))
         for each in load.deliveries:
@@ -199,14 +212,13 @@ async def test_secrets_are_sealed_again_with_a_new_key_and_stay_the_same(
     async with database.transaction() as tx:
         load = await sending.claim(
             tx,
-            Keyring.parse(newer),
             made.id,
             moment=now(),
             lease=timedelta(minutes=1),
             limit=1,
         )
     assert load is not None
-    assert (done, list(load.secrets)) == (1, [secret])
+    assert (done, list(load.secrets(Keyring.parse(newer)))) == (1, [secret])
 
 
 async def test_the_secret_before_signs_until_its_time_is_over_and_one_before_that_never(
@@ -227,15 +239,10 @@ async def test_the_secret_before_signs_until_its_time_is_over_and_one_before_tha
     for later in (timedelta(minutes=1), timedelta(hours=1)):
         async with database.transaction() as tx:
             load = await sending.claim(
-                tx,
-                KEYRING,
-                made.id,
-                moment=moment + later,
-                lease=timedelta(0),
-                limit=1,
+                tx, made.id, moment=moment + later, lease=timedelta(0), limit=1
             )
         assert load is not None
-        signing.append(list(load.secrets))
+        signing.append(list(load.secrets(KEYRING)))
 
     assert signing == [[third, second], [third]]
     assert first not in signing[0]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from pipelines.courier import LEASE, WAITS
 from storage import webhooks
 from storage.database import Database
 from storage.ids import LOCAL_TENANT
+from storage.sealed import Keyring, new_key
+from storage.tables import webhooks as table
 from storage.webhooks import PATIENCE, DeliveryStatus, Disabled, Failure, replaying, sending
-from tests.hooked import KEY, KEYRING, Dial, Hooked, courier, hooked
+from tests.hooked import KEY, Dial, Hooked, courier, hooked
 from tests.receiver import Reply
 from tests.waiting import wait_until
 
@@ -200,9 +203,7 @@ async def test_an_outcome_that_comes_too_late_counts_for_nothing(database: Datab
     async with hooked(database) as hook:
         await hook.probe()
         async with database.transaction() as tx:
-            load = await sending.claim(
-                tx, KEYRING, hook.id, moment=clock.moment, lease=LEASE, limit=1
-            )
+            load = await sending.claim(tx, hook.id, moment=clock.moment, lease=LEASE, limit=1)
         assert load is not None
         clock.turn(LEASE)
         await courier(database, clock=clock).look()
@@ -214,6 +215,40 @@ async def test_an_outcome_that_comes_too_late_counts_for_nothing(database: Datab
 
     assert disabled is None
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.DELIVERED, 1)
+
+
+async def test_a_secret_that_cannot_be_opened_is_told_and_waits_for_the_operator(
+    database: Database,
+) -> None:
+    clock = Dial()
+    async with hooked(database) as hook:
+        await hook.probe()
+        other = replace(courier(database, clock=clock), keyring=lambda: Keyring.parse(new_key()))
+        await other.look()
+        shut = await hook.delivery()
+        clock.turn(WAITS[0])
+        await courier(database, clock=clock).look()
+
+        opened = await hook.delivery()
+
+    assert (shut.status, shut.attempts, shut.answered) == (DeliveryStatus.PENDING, 1, None)
+    assert "operator" in (shut.trouble or "")
+    assert opened.status == DeliveryStatus.DELIVERED
+
+
+async def test_one_that_nobody_can_make_sense_of_holds_up_no_other(database: Database) -> None:
+    async with hooked(database) as broken, hooked(database) as well:
+        async with database.transaction() as tx:
+            await tx.execute(
+                table.update().where(table.c.id == broken.id).values(url="https://[::1/")
+            )
+        await broken.probe()
+        await well.probe()
+        await courier(database).look()
+
+        delivery = await well.delivery()
+
+    assert delivery.status == DeliveryStatus.DELIVERED
 
 
 WORKER = """
