@@ -1,6 +1,6 @@
 """What goes over the wire about webhooks."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -96,7 +96,10 @@ class ReplayWanted(Request):
     def _in_a_zone(cls, since: datetime) -> datetime:
         if since.tzinfo is None:
             raise ValueError("must have a time zone, such as Z")
-        return since
+        try:
+            return since.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("is no moment in UTC") from None
 
 
 class WebhookView(View):

@@ -24,7 +24,7 @@ from storage.clock import shared_now
 from storage.database import Database, Tx
 from storage.errors import SetupError
 from storage.sealed import Keyring
-from storage.webhooks import Delivery, Failure, Load, WebhookId, sending
+from storage.webhooks import Delivery, Disabled, Failure, Load, WebhookId, sending
 
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 20.0
@@ -139,18 +139,24 @@ class Courier:
         await self._note(it, answer)
 
     async def _note(self, it: Delivery, answer: Answer) -> None:
-        told = {"webhook": str(it.webhook), "delivery": str(it.id), "kind": it.kind}
+        disabled: Disabled | None = None
         async with self._desks, self.database.transaction() as tx:
             moment = await self.now(tx)
             if answer.trouble is None and answer.status is not None:
                 await sending.arrived(tx, it, answered=answer.status, moment=moment)
-                log.info("webhook.delivered", **told, attempts=it.attempts + 1)
-                return
-            why = self._failure(it, answer, moment)
-            disabled = await sending.failed(tx, it, why, moment=moment)
-        log.warning("webhook.failed", **told, reason=why.trouble, retry_at=str(why.retry_at))
+            else:
+                why = self._failure(it, answer, moment)
+                disabled = await sending.failed(tx, it, why, moment=moment)
+        log.info(
+            "webhook.told",
+            webhook=str(it.webhook),
+            delivery=str(it.id),
+            kind=it.kind,
+            answered=answer.status,
+            trouble=answer.trouble,
+        )
         if disabled is not None:
-            log.error("webhook.disabled", webhook=str(it.webhook), reason=disabled)
+            log.warning("webhook.disabled", webhook=str(it.webhook), reason=disabled)
 
     def _failure(self, it: Delivery, answer: Answer, moment: datetime) -> Failure:
         retry_at: datetime | None = None

@@ -197,6 +197,13 @@ async def test_what_failed_is_replayed_one_by_one_or_all_at_once(heard: Heard) -
     assert set(heard.receiver.ids[before:]) == {each["message_id"] for each in failed}
 
 
+@pytest.mark.parametrize("since", ["2026-11-01T00:00:00", "0001-01-01T00:00:00+14:00", "ever"])
+async def test_what_is_no_moment_is_refused(heard: Heard, since: str) -> None:
+    refused = await heard.web.post(f"{heard.path}/replay", json={"since": since})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
 async def disable(heard: Heard) -> None:
     off = await heard.web.put(heard.path, json={"url": heard.made["url"], "enabled": False})
     assert (off.json()["enabled"], off.json()["disabled_for"]) == (False, "asked")
