@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors.egress import Exceptions
@@ -14,7 +14,15 @@ from storage.database import Database
 from storage.ids import LOCAL_TENANT
 from storage.sealed import Keyring, new_key
 from storage.tables import webhooks as table
-from storage.webhooks import PATIENCE, DeliveryStatus, Disabled, Failure, replaying, sending
+from storage.webhooks import (
+    PATIENCE,
+    Delivery,
+    DeliveryStatus,
+    Disabled,
+    Failure,
+    replaying,
+    sending,
+)
 from tests.hooked import KEY, Dial, Hooked, courier, hooked
 from tests.receiver import Reply
 from tests.waiting import wait_until
@@ -47,6 +55,17 @@ async def test_what_fails_is_tried_again_on_the_published_schedule_by_the_same_i
     assert (over.status, over.attempts, over.due_at) == (DeliveryStatus.FAILED, 10, None)
     assert (over.answered, over.trouble) == (500, "It answered 500.")
     assert shown.failing_since is not None
+
+
+async def test_retries_of_many_are_spread_by_a_tenth(database: Database) -> None:
+    clock = Dial()
+    async with hooked(database, Reply(500)) as hook:
+        await hook.probe()
+        await replace(courier(database, clock=clock), jitter=lambda: 1.0).look()
+
+        delivery = await hook.delivery()
+
+    assert delivery.due_at == clock.moment + timedelta(seconds=5.5)
 
 
 async def test_what_comes_through_at_last_makes_it_well_again(database: Database) -> None:
@@ -199,22 +218,30 @@ async def test_two_workers_tell_it_once(database: Database) -> None:
 
 
 async def test_an_outcome_that_comes_too_late_counts_for_nothing(database: Database) -> None:
-    clock = Dial()
+    moment = Dial().moment
     async with hooked(database) as hook:
         await hook.probe()
+        late, mine = await taken(hook, moment), await taken(hook, moment + LEASE)
         async with database.transaction() as tx:
-            load = await sending.claim(tx, hook.id, moment=clock.moment, lease=LEASE, limit=1)
-        assert load is not None
-        clock.turn(LEASE)
-        await courier(database, clock=clock).look()
+            gone = Failure(trouble="late", gone=True)
+            disabled = await sending.failed(tx, late, gone, moment=moment + LEASE)
+        between = await hook.delivery()
         async with database.transaction() as tx:
-            late = Failure(trouble="late", gone=True)
-            disabled = await sending.failed(tx, load.deliveries[0], late, moment=clock.moment)
+            told = await sending.arrived(tx, mine, answered=200, moment=moment + LEASE)
+            again = await sending.arrived(tx, late, answered=200, moment=moment + LEASE)
 
         delivery = await hook.delivery()
 
-    assert disabled is None
+    assert (disabled, between.attempts, between.trouble) == (None, 0, None)
+    assert (told, again) == (True, False)
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.DELIVERED, 1)
+
+
+async def taken(hook: Hooked, moment: datetime) -> Delivery:
+    async with hook.database.transaction() as tx:
+        load = await sending.claim(tx, hook.id, moment=moment, lease=LEASE, limit=1)
+    assert load is not None
+    return load.deliveries[0]
 
 
 async def test_a_secret_that_cannot_be_opened_is_told_and_waits_for_the_operator(
