@@ -17,6 +17,7 @@ from api.routes import (
     consent,
     console,
     deletions,
+    deliveries,
     deployment,
     document,
     erasures,
@@ -34,6 +35,7 @@ from api.routes import (
     search,
     sessions,
     tokens,
+    webhooks,
     wishes,
     workflows,
 )
@@ -41,7 +43,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
-    *(schedules, hints, deletions, erasures, freshness),
+    *(schedules, hints, deletions, erasures, freshness, webhooks, deliveries),
     *(workflows, answering, output, owners),
     *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),

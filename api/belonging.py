@@ -89,6 +89,11 @@ async def _of_erasure(tx: Tx, caller: Caller, value: str) -> str | None:
     return None if found is None else await _of_connection(tx, caller, str(found.connection))
 
 
+async def _of_the_tenant(tx: Tx, caller: Caller, value: str) -> str | None:  # noqa: ARG001  # an Owner
+    """No owner's: who is narrowed to one sees none of these."""
+    return None
+
+
 OWNERS: Mapping[str, tuple[str, Owner]] = {
     "connection_id": ("connection", _of_connection),
     "run_id": ("run", _of_run),
@@ -96,6 +101,8 @@ OWNERS: Mapping[str, tuple[str, Owner]] = {
     "session_id": ("connect session", _of_session),
     "deletion_id": ("deletion", _of_deletion),
     "erasure_id": ("erasure", _of_erasure),
+    "webhook_id": ("webhook", _of_the_tenant),
+    "delivery_id": ("delivery", _of_the_tenant),
 }
 """By parameter of a path: what it is called, and whose it is."""
 

@@ -38,6 +38,11 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "approve_deletion": (Code.DELETION_DECIDED,),
     "decline_deletion": (Code.DELETION_DECIDED,),
     "put_schedule": (Code.INVALID_SCHEDULE,),
+    "create_webhook": (Code.WEBHOOK_REFUSED, Code.TOO_MANY_WEBHOOKS),
+    "change_webhook": (Code.WEBHOOK_REFUSED,),
+    "try_webhook": (Code.WEBHOOK_DISABLED,),
+    "replay_delivery": (Code.WEBHOOK_DISABLED,),
+    "replay_failed": (Code.WEBHOOK_DISABLED,),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
 JSON = "application/json"

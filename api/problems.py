@@ -43,6 +43,9 @@ class Code(StrEnum):
     NOT_ASKED = "not_asked"
     ANSWERED_ALREADY = "answered_already"
     DELETION_DECIDED = "deletion_decided"
+    WEBHOOK_REFUSED = "webhook_refused"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    TOO_MANY_WEBHOOKS = "too_many_webhooks"
     NOT_DEPLOYED = "not_deployed"
     NO_WORKERS = "no_workers"
     SOURCE_TROUBLE = "source_trouble"
@@ -160,6 +163,18 @@ KINDS: Mapping[Code, Kind] = {
     Code.NOT_ASKED: Kind(409, "The run does not ask that", retryable=True),
     Code.ANSWERED_ALREADY: Kind(409, "It was answered otherwise before"),
     Code.DELETION_DECIDED: Kind(409, "It is decided already"),
+    Code.WEBHOOK_REFUSED: Kind(
+        422,
+        "No webhook may be there",
+        action="Use an https URL that is reachable from the internet; or, if it is in your own "
+        "network, let the operator allow that in HEADWATER_EGRESS_NETWORKS.",
+    ),
+    Code.WEBHOOK_DISABLED: Kind(
+        409, "The webhook is disabled", action="PUT it with `enabled`: true first."
+    ),
+    Code.TOO_MANY_WEBHOOKS: Kind(
+        409, "One tenant cannot have more webhooks", action="Delete one that nobody needs."
+    ),
     Code.NOT_DEPLOYED: Kind(409, "No version is active", action="Activate a version first."),
     Code.NO_WORKERS: Kind(
         409,

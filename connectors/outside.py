@@ -1,4 +1,4 @@
-"""What connectors may reach beyond the internet: the operator says it to api and workers alike."""
+"""What may be reached beyond the internet: the operator says it to api and workers alike."""
 
 from typing import Annotated
 
@@ -16,8 +16,8 @@ class OutsideSettings(BaseSettings):
     egress_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         default=(), validation_alias="HEADWATER_EGRESS_NETWORKS"
     )
-    """Networks that connectors may reach, separated by commas: an Enterprise Server's, loopback for
-    a fake. There, any port and plain HTTP are allowed too."""
+    """Networks that connectors and webhooks may reach, separated by commas: an Enterprise Server's,
+    loopback for a fake. There, any port and plain HTTP are allowed too."""
 
     egress_proxy: str | None = Field(
         default=None, pattern="^https?://", validation_alias="HEADWATER_EGRESS_PROXY"

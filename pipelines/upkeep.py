@@ -13,6 +13,7 @@ from pipelines.rounds import every
 from storage import artifacts, blobs, hints, requests
 from storage.clock import now
 from storage.database import Database, Tx
+from storage.webhooks import KEPT, sending
 
 EVERY_SECONDS = 15 * 60.0
 AT_ONCE = 500
@@ -40,7 +41,10 @@ class Upkeep:
         await every(EVERY_SECONDS, self.once, waits="upkeep.waits")
 
     async def once(self) -> None:
-        """Purge what is gone for long, contents that nothing names, answers nobody repeats."""
+        """Purge what is gone for long, contents that nothing names, answers nobody repeats.
+
+        And what was told of events so long ago that nobody asks to be told again.
+        """
         purged = await self._purge(artifacts.GONE, self.grace)
         purged += await self._purge(artifacts.ACCESS_LOST, LOST)
         swept = await self._all(lambda tx: blobs.sweep(tx, limit=AT_ONCE))
@@ -48,8 +52,11 @@ class Upkeep:
             answers = await requests.forget(tx, before=now() - ANSWERS)
         past = now() - DELIVERIES
         await self._all(lambda tx: hints.forget(tx, before=past, limit=AT_ONCE))
-        if purged or swept or answers:
-            log.info("upkeep.done", artifacts=purged, contents=swept, answers=answers)
+        told = await self._all(lambda tx: sending.forget(tx, before=now() - KEPT, limit=AT_ONCE))
+        if purged or swept or answers or told:
+            log.info(
+                "upkeep.done", artifacts=purged, contents=swept, answers=answers, deliveries=told
+            )
 
     async def _purge(self, reason: str, kept: timedelta) -> int:
         before = now() - kept

@@ -1,10 +1,11 @@
-"""What a worker does beside its runs, for all: to watch, to come to schedules, to tidy up."""
+"""What a worker does beside its runs, for all: watch, come to schedules, tell, tidy up."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pipelines.answering import Answering
 from pipelines.arming import Arming
+from pipelines.courier import Courier
 from pipelines.eraser import Eraser
 from pipelines.flows.orchestrator import AWAY, Orchestrator
 from pipelines.hinting import Hinting
@@ -28,6 +29,7 @@ def watching(
         Arming(services).watch,
         Upkeep(services.database, services.settings.grace).watch,
         Eraser(services, orchestrator, AWAY).watch,
+        Courier(services.database, services.keyring, services.settings.egress).watch,
     ]
     if services.thinking is not None and services.queries is not None:
         answering = Answering(

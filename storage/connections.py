@@ -14,6 +14,8 @@ from storage.clock import now
 from storage.database import Tx
 from storage.ids import ConnectionId, TenantId, new_id
 from storage.tables import connections
+from storage.webhooks import outbox
+from storage.webhooks.values import Kind
 
 _THERE = connections.c.leaving_at.is_(None)
 
@@ -65,7 +67,10 @@ async def connect(
     created = made.first() is not None
     same = (connections.c[name] == row[name] for name in ("owner", "kind", "fingerprint"))
     there = select(connections).where(connections.c.tenant_id == tenant, *same)
-    return of_row((await tx.execute(there)).one()), created
+    connection = of_row((await tx.execute(there)).one())
+    if created:
+        await outbox.tell_connection(tx, tenant, connection.id, Kind.CONNECTION_CREATED)
+    return connection, created
 
 
 async def get(tx: Tx, tenant: TenantId, connection_id: ConnectionId) -> Connection | None:

@@ -21,6 +21,8 @@ from storage.database import Database, Tx
 from storage.ids import ConnectionId, TenantId
 from storage.sealed import Belongs, Keyring, Sealed
 from storage.tables import credentials
+from storage.webhooks import outbox
+from storage.webhooks.values import Kind
 
 FIELD = "credential"
 LEASE = timedelta(seconds=30)
@@ -84,6 +86,8 @@ async def give(
     )
     action = AuditAction.CREATED if given == 1 else AuditAction.REPLACED
     await audit.record(tx, tenant, connection, action, actor, kind)
+    if action is AuditAction.REPLACED:
+        await outbox.tell_connection(tx, tenant, connection, Kind.CONNECTION_REAUTHORIZED)
 
 
 async def forget(tx: Tx, tenant: TenantId, connection: ConnectionId, *, actor: str) -> bool:
@@ -201,6 +205,9 @@ class Vault:
                 return False
             detail = values.get("dead") or ""
             await audit.record(tx, self.tenant, self.connection, action, self.actor, detail)
+            if action is AuditAction.DIED:
+                needs = Kind.CONNECTION_NEEDS_REAUTHORIZATION
+                await outbox.tell_connection(tx, self.tenant, self.connection, needs, reason=detail)
         return True
 
     def _opened(self, row: Row[Any]) -> Kept:

@@ -29,6 +29,8 @@ from storage.tables import (
     requests,
     runs,
 )
+from storage.webhooks import outbox, replaying
+from storage.webhooks.values import Kind
 
 AT_ONCE = 500
 RUNS_AT_ONCE = 20
@@ -104,6 +106,7 @@ async def request(
         "requested_at": moment,
     }
     made = await tx.execute(insert(tx, erasures).values(row).returning(erasures))
+    await outbox.tell_connection(tx, tenant, connection, Kind.CONNECTION_DISCONNECTED)
     return _erasure(made.one())
 
 
@@ -154,7 +157,10 @@ async def advance(tx: Tx, erasure: Erasure) -> None:
     if following is Step.DONE:
         values |= {"finished_at": now(), "runs": []}
     same = and_(erasures.c.id == erasure.id, erasures.c.step == erasure.step)
-    await tx.execute(update(erasures).where(same).values(values))
+    moved = await tx.execute(update(erasures).where(same).values(values))
+    if moved.rowcount and following is Step.DONE:
+        it, counts = erasure.connection, dict(erasure.counts)
+        await outbox.tell_connection(tx, erasure.tenant, it, Kind.CONNECTION_ERASED, counts=counts)
 
 
 async def scrub(database: Database) -> None:
@@ -202,6 +208,7 @@ async def _made(tx: Tx, it: Erasure) -> Gone:
     told = await tx.execute(delete(requests).where(_tells_of(it)))
     led_here = connect_sessions.c.connection_id == it.connection
     await tx.execute(delete(connect_sessions).where(led_here))  # with the consents in them
+    await replaying.erase(tx, it.tenant, it.connection)
     last = await tx.execute(delete(connections).where(connections.c.id == it.connection))
     gone = {"connections": last.rowcount, "answers": told.rowcount}
     return (gone if last.rowcount else {}), []

@@ -9,6 +9,7 @@ from storage.database import Tx
 from storage.events import Event, EventKind, State, fold
 from storage.ids import Attempt, RunId, TenantId
 from storage.tables import milestones
+from storage.webhooks import outbox
 
 
 async def after(tx: Tx, run_id: RunId, number: int, *, limit: int = 500) -> list[tuple[int, Event]]:
@@ -47,6 +48,7 @@ async def folded(tx: Tx, run_id: RunId) -> State:
 async def add(tx: Tx, tenant: TenantId, run_id: RunId, number: int, event: Event) -> None:
     """Keep an event under a number that the run's row has given out: see ``storage.runs``."""
     await tx.execute(insert(milestones), _row(tenant, run_id, number, event))
+    await outbox.tell_run(tx, tenant, run_id, number, event)
 
 
 def _row(tenant: TenantId, run_id: RunId, number: int, event: Event) -> Mapping[str, Any]:

@@ -14,6 +14,8 @@ class Scope(StrEnum):
     MONEY_READ = "money:read"
     MONEY_WRITE = "money:write"
     TOKENS_WRITE = "tokens:write"  # give browsers a part of what it may itself
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     DEPLOYMENT_READ = "deployment:read"
     DEPLOYMENT_WRITE = "deployment:write"
 

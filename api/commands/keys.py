@@ -6,7 +6,7 @@ import sys
 from api.attaching import StackSettings
 from api.commands.ending import ExitCode, messages
 from api.terminal import print_json
-from storage import credentials, schema, sealed
+from storage import credentials, schema, sealed, webhooks
 from storage.credentials import Resealed
 from storage.database import open_database
 from storage.settings import StorageSettings
@@ -30,4 +30,6 @@ def run(*, what: str, as_json: bool) -> int:
 async def _rotate(settings: StorageSettings) -> Resealed:
     async with open_database(settings.sql_url()) as database:
         await schema.check(database)
-        return await credentials.reseal(database, settings.keyring())
+        keyring = settings.keyring()
+        await webhooks.reseal(database, keyring)
+        return await credentials.reseal(database, keyring)

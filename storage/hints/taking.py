@@ -13,7 +13,7 @@ from storage.database import Database, Tx
 from storage.hints.leading import SETTLE
 from storage.hints.values import Heard, Subject
 from storage.ids import ConnectionId, TenantId
-from storage.tables import connections, deliveries, hints, partitions
+from storage.tables import connections, digests, hints, partitions
 
 Touched = tuple[TenantId, ConnectionId]
 
@@ -52,8 +52,8 @@ async def take(database: Database, heard: Sequence[Heard], *, moment: datetime) 
 
 async def forget(tx: Tx, *, before: datetime, limit: int) -> int:
     """Drop by what deliveries of that time are known again. Answers how many it dropped."""
-    some = select(deliveries.c.digest).where(deliveries.c.seen_at < before).limit(limit)
-    gone = await tx.execute(delete(deliveries).where(deliveries.c.digest.in_(some)))
+    some = select(digests.c.digest).where(digests.c.seen_at < before).limit(limit)
+    gone = await tx.execute(delete(digests).where(digests.c.digest.in_(some)))
     return gone.rowcount
 
 
@@ -64,7 +64,7 @@ async def _news(tx: Tx, heard: Sequence[Heard], moment: datetime) -> list[Heard]
     """
     known: set[str] = set()
     for some in batches({digest for each in heard for digest in each.digests}):
-        there = select(deliveries.c.digest).where(deliveries.c.digest.in_(some))
+        there = select(digests.c.digest).where(digests.c.digest.in_(some))
         known.update(await tx.scalars(there))
     unknown: list[Heard] = []
     for each in heard:
@@ -74,7 +74,7 @@ async def _news(tx: Tx, heard: Sequence[Heard], moment: datetime) -> list[Heard]
     new: set[str] = set()
     for some in batches(sorted({digest for each in unknown for digest in each.digests})):
         rows = [{"digest": digest, "seen_at": moment} for digest in some]
-        made = insert(tx, deliveries).on_conflict_do_nothing().returning(deliveries.c.digest)
+        made = insert(tx, digests).on_conflict_do_nothing().returning(digests.c.digest)
         new.update(await tx.scalars(made, rows))
     return [each for each in unknown if new.issuperset(each.digests)]
 

@@ -7,7 +7,8 @@ PostgreSQL a generated column ``chunks.lexemes`` and an HNSW index over the vect
 
 from storage.tables.access import audit, connect_sessions, consents, credentials
 from storage.tables.callers import keys, passes
-from storage.tables.hints import deliveries, hints, watches
+from storage.tables.hints import digests, hints, watches
+from storage.tables.hooks import deliveries, webhooks
 from storage.tables.making import metadata
 from storage.tables.money import budgets, usage
 from storage.tables.schedules import schedules, ticks
@@ -48,6 +49,7 @@ __all__ = [
     "credentials",
     "deletions",
     "deliveries",
+    "digests",
     "embeddings",
     "erasures",
     "facts",
@@ -69,6 +71,7 @@ __all__ = [
     "ticks",
     "usage",
     "watches",
+    "webhooks",
     "workers",
     "workflows",
 ]

@@ -32,10 +32,10 @@ watches = Table(
 )
 
 # Of all tenants: a delivery is known before it is known whose it is. Nothing can be read from it.
-deliveries = Table(
-    "deliveries",
+digests = Table(
+    "digests",
     metadata,
     Column("digest", String(64), primary_key=True),  # of the kind, and of its id or its body
     Column("seen_at", UtcDateTime, nullable=False),
-    Index("ix_deliveries_seen_at", "seen_at"),
+    Index("ix_digests_seen_at", "seen_at"),
 )

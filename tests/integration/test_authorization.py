@@ -17,10 +17,22 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from api.app import ROOMS
+from api.doors import Doors
 from api.needs import Needs, OpenToAll, Undeclared, declared, needs
-from storage import connecting, connections, deletions, erasing, keys, runs, schedules, workflows
+from storage import (
+    connecting,
+    connections,
+    deletions,
+    erasing,
+    keys,
+    runs,
+    schedules,
+    webhooks,
+    workflows,
+)
 from storage.clock import now
 from storage.connections import Connection
 from storage.database import Database
@@ -28,7 +40,10 @@ from storage.deletions import Doubt
 from storage.ids import TenantId
 from storage.schedules import Cadence
 from storage.scopes import OF_OWNERS, Scope
+from storage.sealed import Keyring, new_key
+from storage.settings import StorageSettings
 from storage.streams.memory import MemoryEventLog
+from storage.webhooks import replaying
 from storage.workflows import Published
 from tests.indexed import Library
 from tests.serving import asking
@@ -46,9 +61,14 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "run_workflow": {"topic": "tea"},
     "answer_run": {"question": "which", "answer": {}},
     "put_schedule": {"interval_seconds": 3_600},
+    "create_webhook": {"url": "https://app.example.com/headwater"},
+    "change_webhook": {"url": "https://app.example.com/headwater"},
+    "replay_failed": {"since": "2026-11-01T00:00:00Z"},
     "give_token": {"owner": "ada", "scopes": ["runs:read"], "origin": ORIGIN},
 }
 HERE = Path(__file__).parent
+SECRET_KEY = new_key()
+KEYRING = Keyring.parse(SECRET_KEY)
 QUERIES: Mapping[str, str] = {"search": "q=lease", "follow_owner": "owner=ada"}
 WITH: Mapping[Scope, tuple[Scope, ...]] = {
     Scope.TOKENS_WRITE: (Scope.RUNS_READ,),  # nobody gives away what is not theirs
@@ -80,7 +100,7 @@ def guarded() -> Iterator[Asked]:
                 yield Asked(route.operation_id or route.name, method, route.path, need)
 
 
-ENDS = ("delete_schedule", "erase_connection")
+ENDS = ("delete_schedule", "delete_webhook", "erase_connection")
 GUARDED = sorted(guarded(), key=lambda each: each.name in ENDS and 1 + ENDS.index(each.name))
 """What ends all that the others are about comes last."""
 
@@ -146,12 +166,20 @@ async def opened(database: Database, tenant: TenantId) -> AsyncGenerator[World]:
         erasure = await erasing.request(tx, tenant, left.id, revoked=False, actor="api")
         assert erasure is not None
         await workflows.publish(tx, [ECHO])
+        told, _ = await webhooks.create(tx, KEYRING, tenant, url="https://app.example.com/")
+        test = await replaying.probe(tx, tenant, told.id)
+        assert test is not None
     ids = {"connection_id": mine.id, "run_id": run.id, "artifact_id": artifact}
     nothing = {name: uuid4() for name in ids} | {"artifact_id": 10**12}
     doings = {"deletion_id": gone.id, "erasure_id": erasure.id}
+    doings |= {"webhook_id": told.id, "delivery_id": test.id}
     no_doings = {name: uuid4() for name in doings}
     async with asking(
-        database, MemoryEventLog(), asks_for_keys=True, origins=frozenset({ORIGIN})
+        database,
+        MemoryEventLog(),
+        opening=Doors(StorageSettings(secret_keys=SecretStr(SECRET_KEY))),
+        asks_for_keys=True,
+        origins=frozenset({ORIGIN}),
     ) as web:
         yield World(
             web,

@@ -1,6 +1,7 @@
-"""A real worker comes to what is due, gives its only slot to whoever waits, and erases."""
+"""A real worker comes to what is due, gives its only slot to whoever waits, erases, and tells."""
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from storage.runs import Run
 from storage.schedules import Cadence, Tick
 from storage.tables import hints
 from storage.tables import schedules as table
+from tests.hooked import KEY, hooked
 from tests.waiting import wait_until
 from tests.working import ask_for, finished, kinds, look, processed, working
 
 pytestmark = pytest.mark.timeout(240)
 
+ENDS = ["run.succeeded", "connection.disconnected", "connection.erased"]
 MANY = 3_000  # they last long enough to be stopped in the middle
 
 
@@ -84,18 +87,17 @@ async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_i
         "HEADWATER_WORKER_SLOTS": "1",
         "HEADWATER_WORKER_POLL_SECONDS": "0.5",
         "HEADWATER_WORKER_POOL": tmp_path.name,
+        "HEADWATER_SECRET_KEYS": KEY,
+        "HEADWATER_EGRESS_NETWORKS": "127.0.0.0/8",
         "PREFECT_API_URL": prefect_url,
         "PREFECT_HOME": str(tmp_path / "prefect"),
     }
 
-    with working(tmp_path / "worker.log", environment):
-        scheduled = (await came_to(database)).run
-        assert scheduled is not None
-        await processed(database, scheduled, 100)
-        run = await finished(database, await ask_for(database, few))
-        hinted = await came_of_a_hint(database, run)
-        meanwhile, story = await look(database, scheduled), await kinds(database, scheduled)
-        erased = await erase(database, scheduled)
+    async with hooked(database, kinds=ENDS) as hook:
+        with working(tmp_path / "worker.log", environment):
+            scheduled, run, meanwhile, story, erased = await happens(database, few)
+            await wait_until(lambda: len(set(hook.receiver.ids)) == len(ENDS), within_seconds=60)
+            hinted = await came_of_a_hint(database, run)
 
     assert run.status is RunStatus.SUCCEEDED
     assert meanwhile.finished_at is None
@@ -105,6 +107,19 @@ async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_i
     assert hinted.scheduled
     assert await remembered(prefect_url, scheduled) == []
     assert await remembered(prefect_url, run.id) != []
+    assert {json.loads(each.body)["type"] for each in hook.receiver.told} == set(ENDS)
+
+
+async def happens(
+    database: Database, few: Path
+) -> tuple[RunId, Run, Run, list[EventKind], Erasure]:
+    """A tick, somebody who waits meanwhile, and the end of what the tick was for."""
+    scheduled = (await came_to(database)).run
+    assert scheduled is not None
+    await processed(database, scheduled, 100)
+    run = await finished(database, await ask_for(database, few))
+    meanwhile, story = await look(database, scheduled), await kinds(database, scheduled)
+    return scheduled, run, meanwhile, story, await erase(database, scheduled)
 
 
 async def erase(database: Database, run: RunId) -> Erasure:

@@ -1,14 +1,14 @@
 """What providers told of changes, and what they are asked to tell.
 
 Revision ID: 0014
-Revises: 0012
+Revises: 0013
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -44,12 +44,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_watches_due_at", "watches", ["due_at"])
     op.create_table(
-        "deliveries",
+        "digests",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("seen_at", moment, nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_deliveries")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_digests")),
     )
-    op.create_index("ix_deliveries_seen_at", "deliveries", ["seen_at"])
+    op.create_index("ix_digests_seen_at", "digests", ["seen_at"])
 
 
 def downgrade() -> None:
