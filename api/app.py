@@ -22,6 +22,7 @@ from api.routes import (
     erasures,
     estimates,
     events,
+    exports,
     freshness,
     health,
     money,
@@ -40,7 +41,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
-    *(schedules, deletions, erasures, freshness),
+    *(schedules, deletions, erasures, exports, freshness),
     *(workflows, answering, output, owners),
     *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),

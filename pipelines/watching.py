@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from pipelines.aftermath import Aftermath
 from pipelines.answering import Answering
 from pipelines.eraser import Eraser
 from pipelines.flows.orchestrator import AWAY, Orchestrator
@@ -17,8 +18,9 @@ from storage.ids import RunId
 def watching(
     services: Services, orchestrator: Orchestrator, started: Callable[[RunId], None]
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-    """Each goes on until it is cancelled, and none of them needs to be the only one."""
+    """Each goes on until it is cancelled, but the first; and none needs to be the only one."""
     found = [
+        Aftermath(services.database, services.relay, services.outputs).settle,
         Monitor(services).watch,
         Reindexer(services).serve,
         Scheduler(services.database, started).watch,
