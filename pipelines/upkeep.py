@@ -6,11 +6,12 @@ Each step is short and may be done twice, or by two at once.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from pipelines.rounds import every
-from storage import artifacts, blobs, requests
+from storage import artifacts, blobs, requests, retention
 from storage.clock import now
 from storage.database import Database, Tx
 
@@ -22,29 +23,47 @@ LOST = timedelta(days=30)
 ANSWERS = timedelta(days=7)
 """How long the same Idempotency-Key gets the same answer."""
 
+KEPT = timedelta(days=90)
+
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Upkeep:
-    """``grace``: how long what is gone from its source can still come back."""
+    """``grace``: how long what is gone from its source can come back. ``keep``: for runs' steps."""
 
     database: Database
     grace: timedelta
+    keep: timedelta = KEPT
 
     async def watch(self) -> None:
         """Do it every quarter of an hour, until cancelled."""
         await every(EVERY_SECONDS, self.once, waits="upkeep.waits")
 
     async def once(self) -> None:
-        """Purge what is gone for long, contents that nothing names, answers nobody repeats."""
+        """Purge what is gone for long, contents that nothing names, what nobody asks for again."""
         purged = await self._purge(artifacts.GONE, self.grace)
         purged += await self._purge(artifacts.ACCESS_LOST, LOST)
         swept = await self._all(lambda tx: blobs.sweep(tx, limit=AT_ONCE))
         async with self.database.transaction() as tx:
             answers = await requests.forget(tx, before=now() - ANSWERS)
-        if purged or swept or answers:
-            log.info("upkeep.done", artifacts=purged, contents=swept, answers=answers)
+        steps = await self._shorten()
+        await retention.give_back(self.database)
+        if purged or swept or answers or steps:
+            log.info("upkeep.done", artifacts=purged, contents=swept, answers=answers, steps=steps)
+
+    async def _shorten(self) -> int:
+        """Run by run, so that no transaction is long."""
+        before, after, total = now() - self.keep, None, 0
+        while True:
+            async with self.database.reading() as tx:
+                some = await retention.long_over(tx, before=before, after=after, limit=AT_ONCE)
+            for run in some:
+                shorten = partial(retention.shorten, run=run, limit=AT_ONCE)
+                total += await self._all(shorten)
+            if len(some) < AT_ONCE:
+                return total
+            after = some[-1]
 
     async def _purge(self, reason: str, kept: timedelta) -> int:
         before = now() - kept

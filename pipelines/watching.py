@@ -19,12 +19,13 @@ def watching(
     services: Services, orchestrator: Orchestrator, started: Callable[[RunId], None]
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """Each goes on until it is cancelled, but the first; and none needs to be the only one."""
+    settings = services.settings
     found = [
         Aftermath(services.database, services.relay, services.outputs).settle,
         Monitor(services).watch,
         Reindexer(services).serve,
         Scheduler(services.database, started).watch,
-        Upkeep(services.database, services.settings.grace).watch,
+        Upkeep(services.database, settings.grace, settings.keep).watch,
         Eraser(services, orchestrator, AWAY).watch,
     ]
     if services.thinking is not None and services.queries is not None:
