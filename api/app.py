@@ -23,6 +23,7 @@ from api.routes import (
     erasures,
     estimates,
     events,
+    exports,
     freshness,
     health,
     hints,
@@ -43,7 +44,7 @@ from api.services import Services
 
 ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
-    *(schedules, hints, deletions, erasures, freshness, webhooks, deliveries),
+    *(schedules, hints, deletions, erasures, exports, freshness, webhooks, deliveries),
     *(workflows, answering, output, owners),
     *(sessions, consent, connecting, tokens),
     *(deployment, document, health, console),

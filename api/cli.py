@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api import deletiongroup, deploying, keygroup, schedulegroup
+from api import deletiongroup, deploying, keepinggroup, keygroup, schedulegroup
 from api.options import EXIT_CODES, Json, NoColor, Run, do
 
 app = typer.Typer(
@@ -235,6 +235,8 @@ def disconnect(
     """Revoke a grant, and erase every byte of a connection."""
     do("disconnect", connection=connection, yes=yes, as_json=as_json)
 
+
+app.add_typer(keepinggroup.app)
 
 app.add_typer(
     schedulegroup.app, name="schedule", help="Say when a connection is ingested by itself."

@@ -23,6 +23,9 @@ PREFECT: Mapping[str, str] = {
     # Both cost seconds at each start, and nothing of ours needs them.
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    # It only shows what was, and each attempt leaves some rows there: they go after a week.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "604800",
 }
 """How the embedded Prefect server runs, unless the environment says otherwise."""
 

@@ -59,6 +59,9 @@ class PipelineSettings(OutsideSettings):
     """How long what is gone from its source is kept, hidden: a listing that names it again within
     that time brings it back."""
 
+    keep_days: float = Field(default=90.0, ge=1)
+    """How long the steps of a run that is over are kept. What it came to stays."""
+
     workflows: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validation_alias="HEADWATER_WORKFLOWS"
     )
@@ -81,6 +84,10 @@ class PipelineSettings(OutsideSettings):
     @property
     def grace(self) -> timedelta:
         return timedelta(days=self.grace_days)
+
+    @property
+    def keep(self) -> timedelta:
+        return timedelta(days=self.keep_days)
 
     @property
     def lease(self) -> timedelta:

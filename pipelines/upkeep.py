@@ -6,14 +6,15 @@ Each step is short and may be done twice, or by two at once.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from pipelines.rounds import every
-from storage import artifacts, blobs, hints, requests
+from storage import artifacts, blobs, hints, requests, retention, webhooks
 from storage.clock import now
 from storage.database import Database, Tx
-from storage.webhooks import KEPT, sending
+from storage.webhooks import sending
 
 EVERY_SECONDS = 15 * 60.0
 AT_ONCE = 500
@@ -25,26 +26,25 @@ ANSWERS = timedelta(days=7)
 
 DELIVERIES = timedelta(days=7)
 """How long a hint is known again: longer than its provider sends it again."""
+KEPT = timedelta(days=90)
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Upkeep:
-    """``grace``: how long what is gone from its source can still come back."""
+    """``grace``: how long what is gone from its source can come back. ``keep``: for runs' steps."""
 
     database: Database
     grace: timedelta
+    keep: timedelta = KEPT
 
     async def watch(self) -> None:
         """Do it every quarter of an hour, until cancelled."""
         await every(EVERY_SECONDS, self.once, waits="upkeep.waits")
 
     async def once(self) -> None:
-        """Purge what is gone for long, contents that nothing names, answers nobody repeats.
-
-        And what was told of events so long ago that nobody asks to be told again.
-        """
+        """Purge what is gone for long, contents that nothing names, what nobody asks for again."""
         purged = await self._purge(artifacts.GONE, self.grace)
         purged += await self._purge(artifacts.ACCESS_LOST, LOST)
         swept = await self._all(lambda tx: blobs.sweep(tx, limit=AT_ONCE))
@@ -52,11 +52,26 @@ class Upkeep:
             answers = await requests.forget(tx, before=now() - ANSWERS)
         past = now() - DELIVERIES
         await self._all(lambda tx: hints.forget(tx, before=past, limit=AT_ONCE))
-        told = await self._all(lambda tx: sending.forget(tx, before=now() - KEPT, limit=AT_ONCE))
-        if purged or swept or answers or told:
-            log.info(
-                "upkeep.done", artifacts=purged, contents=swept, answers=answers, deliveries=told
-            )
+        old = now() - webhooks.KEPT
+        told = await self._all(lambda tx: sending.forget(tx, before=old, limit=AT_ONCE))
+        steps = await self._shorten()
+        await retention.give_back(self.database)
+        dropped = {"artifacts": purged, "contents": swept, "answers": answers, "told": told}
+        if steps or any(dropped.values()):
+            log.info("upkeep.done", **dropped, steps=steps)
+
+    async def _shorten(self) -> int:
+        """Run by run, so that no transaction is long."""
+        before, after, total = now() - self.keep, None, 0
+        while True:
+            async with self.database.reading() as tx:
+                some = await retention.long_over(tx, before=before, after=after, limit=AT_ONCE)
+            for run in some:
+                shorten = partial(retention.shorten, run=run, limit=AT_ONCE)
+                total += await self._all(shorten)
+            if len(some) < AT_ONCE:
+                return total
+            after = some[-1]
 
     async def _purge(self, reason: str, kept: timedelta) -> int:
         before = now() - kept

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from pipelines.aftermath import Aftermath
 from pipelines.answering import Answering
 from pipelines.arming import Arming
 from pipelines.courier import Courier
@@ -20,14 +21,16 @@ from storage.ids import RunId
 def watching(
     services: Services, orchestrator: Orchestrator, started: Callable[[RunId], None]
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-    """Each goes on until it is cancelled, and none of them needs to be the only one."""
+    """Each goes on until it is cancelled, but the first; and none needs to be the only one."""
+    settings = services.settings
     found = [
+        Aftermath(services.database, services.relay, services.outputs).settle,
         Monitor(services).watch,
         Reindexer(services).serve,
         Scheduler(services.database, started).watch,
         Hinting(services.database, services.specs, started).watch,
         Arming(services).watch,
-        Upkeep(services.database, services.settings.grace).watch,
+        Upkeep(services.database, settings.grace, settings.keep).watch,
         Eraser(services, orchestrator, AWAY).watch,
         Courier(services.database, services.keyring, services.settings.egress).watch,
     ]

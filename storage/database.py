@@ -43,6 +43,7 @@ which the server has heard half, is neither idle nor slow to PostgreSQL; only th
 BUSY_TIMEOUT_MS = 15_000  # how long a writer waits for another process's write
 WRITER_PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the next ones may have to wait
+    "PRAGMA auto_vacuum=INCREMENTAL",  # only of a new file, and only before its first page
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # a commit we have told of survives a power cut
     "PRAGMA foreign_keys=ON",

@@ -28,6 +28,8 @@ StorageError
     ├── SchemaOutdated
     ├── ServerMissing
     ├── ModelMissing
+    ├── BackupUnusable      it is damaged, not whole, or no backup at all
+    ├── DatabaseInUse       nothing may be restored into it now
     ├── SecretKeyMissing    credentials are sealed with a key that is not there
     └── SealBroken          what is sealed was changed, or belongs to something else
 """
@@ -186,6 +188,14 @@ class ServerMissing(SetupError):
 
 class ModelMissing(SetupError):
     action = "Install Headwater again, with everything that it depends on."
+
+
+class BackupUnusable(SetupError):
+    action = "Use another backup. Nothing was changed."
+
+
+class DatabaseInUse(SetupError):
+    action = "Stop whatever works with it, and restore again. Nothing was changed."
 
 
 class SecretKeyMissing(SetupError):

@@ -125,8 +125,8 @@ class Relay:
 
 
 def _must_begin_again(run: Run, position: Position | None) -> bool:
-    if position is None:
-        return run.milestones > 1
+    if position is None:  # SQL knows of a seq that it gave: after a restore, or by what it did
+        return run.milestones > 1 or run.seq > 0
     return position.seq < run.seq
 
 

@@ -5,6 +5,7 @@ wait for the locks or the time that would hold up those who use the database mea
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -43,13 +44,33 @@ async def upgrade(url: str, *, patience: Patience | None = None) -> None:
     if place.get_backend_name() == "sqlite" and place.database:
         Path(place.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with open_database(url) as database, database.transaction() as tx:
-        if database.dialect == "postgresql":
-            await _take_turn(tx, patience or Patience())
-            await _require_vectors(tx)
+        await take_turn(tx, patience or Patience())
         await tx.run_sync(_refuse_unknown)
-        await tx.run_sync(_upgrade)
-        if database.dialect == "postgresql":
-            await fences.put_up(tx)
+        await build(tx)
+
+
+async def take_turn(tx: Tx, patience: Patience) -> None:
+    """Keep other upgrades away until the transaction ends."""
+    # On SQLite the transaction itself is the lock: it began as the only writer.
+    if tx.dialect.name == "postgresql":
+        await _take_turn(tx, patience)
+        await _require_vectors(tx)
+
+
+async def build(tx: Tx, revision: str = "head") -> None:
+    """Bring what is there, or an empty database, to this revision."""
+    await tx.run_sync(partial(_upgrade, revision=revision))
+    if tx.dialect.name == "postgresql" and revision == "head":
+        await fences.put_up(tx)
+
+
+def require_known(revision: str, what: str) -> None:
+    """Raise ``SchemaOutdated`` for one that only a newer version knows."""
+    if revision not in _revisions():
+        raise SchemaOutdated(
+            f"{what} is at schema {revision}, which this version of Headwater does not know.",
+            action="Use the newer version of Headwater that it comes from.",
+        )
 
 
 async def check(database: Database) -> None:
@@ -70,7 +91,6 @@ def head() -> str:
 
 
 async def _take_turn(tx: Tx, patience: Patience) -> None:
-    # On SQLite the transaction itself is the lock: it began as the only writer.
     await tx.execute(UNBOUND)
     await _set(tx, "statement_timeout", 0)
     await _set(tx, "lock_timeout", patience.turn_ms)
@@ -111,15 +131,15 @@ def _version(text_: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text_.split(".") if part.isdigit())
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, *, revision: str) -> None:
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _refuse_unknown(connection: Connection) -> None:
     current = _current(connection)
-    if current is None or current in {script.revision for script in _scripts().walk_revisions()}:
+    if current is None or current in _revisions():
         return
     raise SchemaOutdated(
         f"The database is at schema {current}, which this version of Headwater does not know.",
@@ -129,6 +149,10 @@ def _refuse_unknown(connection: Connection) -> None:
 
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def _revisions() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
 
 
 def _scripts() -> ScriptDirectory:

@@ -46,3 +46,8 @@ class StorageSettings(BaseSettings):
         raise SecretKeyMissing(
             "HEADWATER_SECRET_KEYS is not set, and the database is shared with other machines."
         )
+
+    def keyring_there(self) -> Keyring | None:
+        """The same, and none is made: None where there is none yet."""
+        embedded = self.database_url is None and (self.data_dir / KEY_FILE).exists()
+        return self.keyring() if embedded or self.secret_keys is not None else None

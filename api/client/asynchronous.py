@@ -1,6 +1,7 @@
 """The client for programs that run in an event loop."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from functools import partial
@@ -12,7 +13,7 @@ import httpx
 
 from api.accounts import ConnectionView, ConnectorView, ConnectSessionMade, ErasureView
 from api.client import calls
-from api.client.calls import Call
+from api.client.calls import Call, problem
 from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
@@ -137,6 +138,17 @@ class AsyncClient:
     async def erasure(self, erasure_id: UUID | str) -> ErasureView:
         """How far it is; at last its receipt."""
         return await self._do(calls.erasure(erasure_id))
+
+    async def export(self, owner: str) -> AsyncIterator[dict[str, Any]]:
+        """All that is held about an owner, a line each. The last one's ``type`` is ``end``."""
+        try:
+            async with self._http.stream("GET", calls.EXPORT, params={"owner": owner}) as answer:
+                if answer.status_code != OK:
+                    raise problem(answer.status_code, await answer.aread())
+                async for line in answer.aiter_lines():
+                    yield json.loads(line)
+        except httpx.TransportError as error:
+            raise ServerAway(self.base_url, str(error) or type(error).__name__) from error
 
     async def freshness(self, connection_id: UUID | str) -> FreshnessView:
         return await self._do(calls.freshness(connection_id))

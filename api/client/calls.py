@@ -31,6 +31,9 @@ T = TypeVar("T")
 PROBLEM = "application/problem+json"
 
 
+EXPORT = "/v1/export"
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
     """``also`` are statuses of failure whose body is an answer all the same."""

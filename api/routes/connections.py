@@ -1,6 +1,6 @@
 """What can be connected, and what is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -181,19 +181,23 @@ async def _shown(tx: Tx, tenant: TenantId, some: Sequence[Connection]) -> list[C
 
 
 def shown(connection: Connection, state: State | None = None) -> ConnectionView:
-    spec = catalog.specs().get(connection.kind)
-    secrets = frozenset[str]() if spec is None else spec.secrets
-    config = {name: MASK if name in secrets else value for name, value in connection.config.items()}
     return ConnectionView(
         id=connection.id,
         kind=connection.kind,
         owner=connection.owner,
         title=connection.title,
-        config=config,
+        config=masked(connection.kind, connection.config),
         profile=None if connection.profile is None else dict(connection.profile),
         created_at=connection.created_at,
         credential=None if state is None else CredentialView(kind=state.kind, needs=state.dead),
     )
+
+
+def masked(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what its connector calls a secret."""
+    spec = catalog.specs().get(kind)
+    secrets = frozenset[str]() if spec is None else spec.secrets
+    return {name: MASK if name in secrets else value for name, value in config.items()}
 
 
 def _checked(wanted: ConnectionRequest) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from api.services import Services
 from api.stream import EventStream
 from api.voices import Adapted
 from storage.errors import StreamUnavailable
+from storage.events import Position
 from storage.ids import RunId, Seq, TenantId
 
 JSON = "application/json"
@@ -73,8 +74,10 @@ async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:
     """Whether the reader has been told all there ever will be."""
     if not hub.away:
         try:
-            async with hub.pictures.turn:
-                position = await hub.pictures.log.position(run)
+            position = await _position(hub, run)
+            if position is not None and position.ended and position.seq == cursor:
+                await hub.pictures.mend(run)  # a restored run that goes on has not come to it
+                position = await _position(hub, run)
         except StreamUnavailable:
             pass
         else:
@@ -82,6 +85,11 @@ async def is_end(hub: Hub, run: RunId, cursor: Seq) -> bool:
                 return position.ended and position.seq == cursor
             # It may have been told the end from SQL, at a place that the stream has not come to.
     return (await hub.pictures.kept(run)).ended_at == cursor
+
+
+async def _position(hub: Hub, run: RunId) -> Position | None:
+    async with hub.pictures.turn:
+        return await hub.pictures.log.position(run)
 
 
 def place_of(cursor: str | None) -> Seq | None:

@@ -69,9 +69,16 @@ BODIES: Mapping[str, dict[str, Any]] = {
 HERE = Path(__file__).parent
 SECRET_KEY = new_key()
 KEYRING = Keyring.parse(SECRET_KEY)
-QUERIES: Mapping[str, str] = {"search": "q=lease", "follow_owner": "owner=ada"}
+QUERIES: Mapping[str, str] = {
+    "search": "q=lease",
+    "follow_owner": "owner=ada",
+    "export_owner": "owner=ada",
+}
 WITH: Mapping[Scope, tuple[Scope, ...]] = {
     Scope.TOKENS_WRITE: (Scope.RUNS_READ,),  # nobody gives away what is not theirs
+}
+AND: Mapping[str, tuple[Scope, ...]] = {
+    "export_owner": (Scope.CONNECTIONS_READ, Scope.RUNS_READ),  # it has what all of them show
 }
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d+\.")
 
@@ -287,7 +294,11 @@ async def test_a_key_may_what_its_scope_says_and_nothing_else(world: World) -> N
         assert code(refused) == (403, "not_allowed"), route
         assert route.need.scope in refused.json()["detail"]
     for route in GUARDED:
-        answer = await world.ask(route, just[route.need.scope])
+        enough = just[route.need.scope]
+        if also := AND.get(route.name):
+            assert code(await world.ask(route, enough)) == (403, "not_allowed"), route
+            enough = await world.key(route.need.scope, *also)
+        answer = await world.ask(route, enough)
         assert answer.status_code not in {401, 403, 404, 405, 422}, (route, answer.text)
         assert answer.status_code < 500, (route, answer.text)
 
