@@ -292,14 +292,14 @@ async def _play_on(stack: Stack, case: Case, place: Path, result: Result, seed: 
         secrets=(stack.password,),
     )
     play = Play(case=case, stack=stack, source=source, auditor=auditor, rng=rng, result=result)
-    async with _supervised(stack):
-        await stack.start_api()
-        await wait_until(stack.api_answers, within_seconds=STEP_SECONDS)
-        try:
+    try:
+        async with _supervised(stack):
+            await stack.start_api()
+            await wait_until(stack.api_answers, within_seconds=STEP_SECONDS)
             await play.go()
-        finally:
-            play.close()
-            await stack.close()
+    finally:  # not under supervision: what is killed now must not be started again
+        play.close()
+        await stack.close()
 
 
 async def _play(case: Case, stage: Stage, place: Path, result: Result, seed: int) -> None:
