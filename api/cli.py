@@ -171,6 +171,26 @@ def retry(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> Non
 
 
 @app.command(epilog=EXIT_CODES)
+def answer(
+    run: Run,
+    said: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ANSWER]", help="One JSON object, or key=value for each field."),
+    ] = None,
+    *,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Answer what a run asks, and let it go on. Without an answer, show the question.
+
+    \b
+      headwater answer 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1
+      headwater answer 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1 approved=true note="Well done"
+    """  # noqa: D301
+    do("answer", run=run, said=said or [], as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
 def runs(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
