@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api import deletiongroup, deploying, keygroup, schedulegroup
+from api import deletiongroup, deploying, hookgroup, keygroup, schedulegroup
 from api.options import EXIT_CODES, Json, NoColor, Run, do
 
 app = typer.Typer(
@@ -265,6 +265,7 @@ app.add_typer(deletiongroup.app, name="deletions", help="Say whether what a list
 app.add_typer(
     keygroup.app, name="keys", help="Keys of the api, and keys that credentials are sealed with."
 )
+app.add_typer(hookgroup.app, name="webhooks", help="Say which programs are told what happens.")
 app.add_typer(deploying.app, name="deploy", help="Say which version of the workers gets the runs.")
 
 

@@ -206,3 +206,21 @@ async def test_what_a_run_asks_is_shown_and_answered_in_words(
         asked = await questions.get(tx, run, "publish")
     assert asked is not None
     assert asked.answer == {"approved": True, "note": "42"}
+
+
+async def test_a_webhook_is_made_tried_looked_at_and_forgotten(
+    terminal: Terminal, client: httpx.AsyncClient
+) -> None:
+    made = await terminal.run("webhooks", "create", "https://example.com/", "--event", "run.failed")
+    [webhook] = (await client.get("/v1/webhooks")).json()["items"]
+    tried = await terminal.run("webhooks", "test", webhook["id"], "--json")
+    told = await terminal.run("webhooks", "deliveries", webhook["id"])
+    again = await terminal.run("webhooks", "replay", webhook["id"], json.loads(tried.out)["id"])
+    gone = await terminal.run("webhooks", "delete", webhook["id"])
+    nonsense = await terminal.run("webhooks", "replay", webhook["id"])
+
+    codes = [each.code for each in (made, tried, told, again, gone, nonsense)]
+    assert codes == [0, 0, 0, 0, 0, 2]
+    assert made.out.startswith("whsec_")
+    assert "webhook.test  pending" in told.out
+    assert (await client.get("/v1/webhooks")).json()["items"] == []
