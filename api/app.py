@@ -27,6 +27,7 @@ from api.routes import (
     freshness,
     health,
     hints,
+    keys,
     money,
     output,
     owners,
@@ -46,7 +47,7 @@ ROOMS = (
     *(connections, estimates, profiles, runs, wishes, money, events, artifacts, search),
     *(schedules, hints, deletions, erasures, exports, freshness, webhooks, deliveries),
     *(workflows, answering, output, owners),
-    *(sessions, consent, connecting, tokens),
+    *(sessions, consent, connecting, tokens, keys),
     *(deployment, document, health, console),
 )
 

@@ -101,6 +101,7 @@ OWNERS: Mapping[str, tuple[str, Owner]] = {
     "session_id": ("connect session", _of_session),
     "deletion_id": ("deletion", _of_deletion),
     "erasure_id": ("erasure", _of_erasure),
+    "key_id": ("key", _of_the_tenant),
     "webhook_id": ("webhook", _of_the_tenant),
     "delivery_id": ("delivery", _of_the_tenant),
 }

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api import deletiongroup, deploying, keepinggroup, keygroup, schedulegroup
+from api import deletiongroup, deploying, hookgroup, keepinggroup, keygroup, schedulegroup
 from api.options import EXIT_CODES, Json, NoColor, Run, do
 
 app = typer.Typer(
@@ -171,6 +171,26 @@ def retry(run: Run, *, as_json: Json = False, _no_color: NoColor = False) -> Non
 
 
 @app.command(epilog=EXIT_CODES)
+def answer(
+    run: Run,
+    said: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ANSWER]", help="One JSON object, or key=value for each field."),
+    ] = None,
+    *,
+    as_json: Json = False,
+    _no_color: NoColor = False,
+) -> None:
+    """Answer what a run asks, and let it go on. Without an answer, show the question.
+
+    \b
+      headwater answer 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1
+      headwater answer 0198c2de-7c55-7d6e-b6a5-3f0c54c6d0a1 approved=true note="Well done"
+    """  # noqa: D301
+    do("answer", run=run, said=said or [], as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
 def runs(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
@@ -247,6 +267,7 @@ app.add_typer(deletiongroup.app, name="deletions", help="Say whether what a list
 app.add_typer(
     keygroup.app, name="keys", help="Keys of the api, and keys that credentials are sealed with."
 )
+app.add_typer(hookgroup.app, name="webhooks", help="Say which programs are told what happens.")
 app.add_typer(deploying.app, name="deploy", help="Say which version of the workers gets the runs.")
 
 

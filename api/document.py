@@ -43,6 +43,7 @@ OPERATION_CODES: Mapping[str, tuple[Code, ...]] = {
     "try_webhook": (Code.WEBHOOK_DISABLED,),
     "replay_delivery": (Code.WEBHOOK_DISABLED,),
     "replay_failed": (Code.WEBHOOK_DISABLED,),
+    "rotate_key": (Code.KEY_OVER,),
     "deploy": (Code.NO_WORKERS, Code.NOT_DEPLOYED),
 }
 JSON = "application/json"

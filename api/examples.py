@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api import hookexamples, upkeepexamples
+from api import hookexamples, keyexamples, upkeepexamples
 from api.upkeepexamples import AT, CONNECTION_ID, RUN_ID
 
 CONNECTION = {
@@ -234,6 +234,7 @@ ANSWERS: Mapping[str, Any] = {
     "give_ticket": {"ticket": "hwt_Jd02xk...", "expires_at": AT},
     **upkeepexamples.ANSWERS,
     **hookexamples.ANSWERS,
+    **keyexamples.ANSWERS,
     "begin_connecting": {**CONNECT_SESSION, "url": "http://127.0.0.1:8420/connect#0193.c2Vj"},
     "get_connecting": CONNECT_SESSION,
     "list_audit": {"items": [AUDIT]},

@@ -46,6 +46,7 @@ class Code(StrEnum):
     WEBHOOK_REFUSED = "webhook_refused"
     WEBHOOK_DISABLED = "webhook_disabled"
     TOO_MANY_WEBHOOKS = "too_many_webhooks"
+    KEY_OVER = "key_over"
     NOT_DEPLOYED = "not_deployed"
     NO_WORKERS = "no_workers"
     SOURCE_TROUBLE = "source_trouble"
@@ -175,6 +176,7 @@ KINDS: Mapping[Code, Kind] = {
     Code.TOO_MANY_WEBHOOKS: Kind(
         409, "One tenant cannot have more webhooks", action="Delete one that nobody needs."
     ),
+    Code.KEY_OVER: Kind(409, "The key opens nothing any more", action="Make another one."),
     Code.NOT_DEPLOYED: Kind(409, "No version is active", action="Activate a version first."),
     Code.NO_WORKERS: Kind(
         409,

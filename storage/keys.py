@@ -116,6 +116,20 @@ async def everything(tx: Tx, *, tenant: TenantId | None = None) -> list[Key]:
     return [_key(row) for row in await tx.execute(query)]
 
 
+async def page(tx: Tx, tenant: TenantId, *, after: KeyId | None = None, limit: int) -> list[Key]:
+    """The newest first, also what is revoked or over; ``after`` is the last one seen."""
+    query = select(keys).where(keys.c.tenant_id == tenant)
+    if after is not None:
+        query = query.where(keys.c.id < after)
+    return [_key(row) for row in await tx.execute(query.order_by(keys.c.id.desc()).limit(limit))]
+
+
+async def get(tx: Tx, tenant: TenantId, key: KeyId) -> Key | None:
+    mine = keys.c.tenant_id == tenant, keys.c.id == key
+    row = (await tx.execute(select(keys).where(*mine))).one_or_none()
+    return None if row is None else _key(row)
+
+
 async def revoke(tx: Tx, prefix: str) -> Key | None:
     """From the commit on it opens nothing, nor does what was given to browsers with it."""
     await tx.execute(

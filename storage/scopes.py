@@ -14,6 +14,7 @@ class Scope(StrEnum):
     MONEY_READ = "money:read"
     MONEY_WRITE = "money:write"
     TOKENS_WRITE = "tokens:write"  # give browsers a part of what it may itself
+    KEYS_WRITE = "keys:write"  # see, make, replace and revoke keys that may no more than it may
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     DEPLOYMENT_READ = "deployment:read"
@@ -34,4 +35,5 @@ OF_OWNERS = frozenset(
 OF_OPERATORS = frozenset({Scope.DEPLOYMENT_READ, Scope.DEPLOYMENT_WRITE})
 """What concerns all tenants of an installation: only for a key that names them."""
 
-OF_TENANTS = frozenset(Scope) - OF_OPERATORS
+OF_TENANTS = frozenset(Scope) - OF_OPERATORS - {Scope.KEYS_WRITE}
+"""What a key has that names nothing. Whoever steals one that makes keys outlives its revocation."""

@@ -16,6 +16,7 @@ from api.client import calls
 from api.client.calls import Call, problem
 from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
+from api.client.hooks import AsyncWebhooks
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.estimates import EstimateView
 from api.frames import StreamFrame
@@ -56,6 +57,7 @@ class AsyncClient:
             timeout=TIMEOUT,
             trust_env=False,
         )
+        self.webhooks = AsyncWebhooks(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,7 +74,7 @@ class AsyncClient:
         await self._http.aclose()
 
     async def connectors(self) -> list[ConnectorView]:
-        return await self._do(calls.connectors())
+        return await self.do(calls.connectors())
 
     async def connect(
         self,
@@ -85,59 +87,59 @@ class AsyncClient:
     ) -> ConnectionView:
         """``credential`` as in POST /v1/connections: what opens the account, never answered."""
         call = calls.connect(kind, config, owner=owner, title=title, credential=credential)
-        return await self._do(call)
+        return await self.do(call)
 
     async def begin_connecting(
         self, *, owner: str = "local", kind: str | None = None
     ) -> ConnectSessionMade:
         """A link to the connect page, for one browser of this owner."""
-        return await self._do(calls.begin_connecting(owner=owner, kind=kind))
+        return await self.do(calls.begin_connecting(owner=owner, kind=kind))
 
     def connections(self, *, owner: str | None = None) -> AsyncIterator[ConnectionView]:
-        return self._pages(lambda cursor: calls.connections(cursor, owner=owner))
+        return self.pages(lambda cursor: calls.connections(cursor, owner=owner))
 
     async def estimate(self, connection_id: UUID | str) -> EstimateView:
         """What ingesting it would come to. Looks at the source, and reads nothing of it."""
-        return await self._do(calls.estimate(connection_id))
+        return await self.do(calls.estimate(connection_id))
 
     async def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""
-        return await self._do(calls.start(connection_id))
+        return await self.do(calls.start(connection_id))
 
     def schedules(self) -> AsyncIterator[ScheduleView]:
-        return self._pages(calls.schedules)
+        return self.pages(calls.schedules)
 
     async def schedule(self, connection_id: UUID | str) -> ScheduleHistory:
-        return await self._do(calls.schedule(connection_id))
+        return await self.do(calls.schedule(connection_id))
 
     async def put_schedule(
         self, connection_id: UUID | str, wanted: Mapping[str, Any]
     ) -> ScheduleView:
         """``wanted`` as in PUT /v1/connections/ID/schedule: ``cron`` or ``interval_seconds``."""
-        return await self._do(calls.put_schedule(connection_id, wanted))
+        return await self.do(calls.put_schedule(connection_id, wanted))
 
     async def ask_schedule(self, connection_id: UUID | str, what: str) -> ScheduleView:
         """``pause`` or ``resume``."""
-        return await self._do(calls.ask_schedule(connection_id, what))
+        return await self.do(calls.ask_schedule(connection_id, what))
 
     async def delete_schedule(self, connection_id: UUID | str) -> None:
-        await self._do(calls.delete_schedule(connection_id))
+        await self.do(calls.delete_schedule(connection_id))
 
     def deletions(self) -> AsyncIterator[DeletionView]:
         """What may be gone from its source, and waits for a decision."""
-        return self._pages(calls.deletions)
+        return self.pages(calls.deletions)
 
     async def decide_deletion(self, deletion_id: UUID | str, what: str) -> Decided:
         """``approve`` or ``decline``."""
-        return await self._do(calls.decide_deletion(deletion_id, what))
+        return await self.do(calls.decide_deletion(deletion_id, what))
 
     async def erase(self, connection_id: UUID | str) -> ErasureView:
         """Disconnect for good: revoke the grant, and erase every byte of the connection."""
-        return await self._do(calls.erase(connection_id))
+        return await self.do(calls.erase(connection_id))
 
     async def erasure(self, erasure_id: UUID | str) -> ErasureView:
         """How far it is; at last its receipt."""
-        return await self._do(calls.erasure(erasure_id))
+        return await self.do(calls.erasure(erasure_id))
 
     async def export(self, owner: str) -> AsyncIterator[dict[str, Any]]:
         """All that is held about an owner, a line each. The last one's ``type`` is ``end``."""
@@ -151,16 +153,16 @@ class AsyncClient:
             raise ServerAway(self.base_url, str(error) or type(error).__name__) from error
 
     async def freshness(self, connection_id: UUID | str) -> FreshnessView:
-        return await self._do(calls.freshness(connection_id))
+        return await self.do(calls.freshness(connection_id))
 
     async def run(self, run_id: UUID | str) -> RunView:
-        return await self._do(calls.run(run_id))
+        return await self.do(calls.run(run_id))
 
     def runs(
         self, *, connection_id: UUID | str | None = None, status: str | None = None
     ) -> AsyncIterator[RunView]:
         """The runs, newest first."""
-        return self._pages(
+        return self.pages(
             lambda cursor: calls.runs(cursor, connection_id=connection_id, status=status)
         )
 
@@ -183,49 +185,49 @@ class AsyncClient:
 
     async def cancel(self, run_id: UUID | str) -> RunView:
         """Stop it for good. What was indexed is kept."""
-        return await self._do(calls.ask(run_id, "cancel"))
+        return await self.do(calls.ask(run_id, "cancel"))
 
     async def pause(self, run_id: UUID | str) -> RunView:
-        return await self._do(calls.ask(run_id, "pause"))
+        return await self.do(calls.ask(run_id, "pause"))
 
     async def resume(self, run_id: UUID | str) -> RunView:
-        return await self._do(calls.ask(run_id, "resume"))
+        return await self.do(calls.ask(run_id, "resume"))
 
     async def answer(self, run_id: UUID | str, question: str, given: Mapping[str, Any]) -> RunView:
         """Answer what the run waits for: its ``reason.question`` names it and says how."""
-        return await self._do(calls.answer(run_id, question, given))
+        return await self.do(calls.answer(run_id, question, given))
 
     async def retry_failed(self, run_id: UUID | str) -> Started:
         """A new run of what is failed in the connection of this one."""
-        return await self._do(calls.retry_failed(run_id))
+        return await self.do(calls.retry_failed(run_id))
 
     async def deployment(self) -> DeploymentView:
-        return await self._do(calls.deployment())
+        return await self.do(calls.deployment())
 
     async def activate(self, version: str, *, force: bool = False) -> DeploymentView:
         """Give every run to this version of the workers."""
-        return await self._do(calls.deploy(activate=version, force=force))
+        return await self.do(calls.deploy(activate=version, force=force))
 
     async def ramp(self, version: str, percent: int, *, force: bool = False) -> DeploymentView:
         """Give this version a share of the runs; 0 takes it back."""
         share = {"version": version, "percent": percent}
-        return await self._do(calls.deploy(ramp=share, force=force))
+        return await self.do(calls.deploy(ramp=share, force=force))
 
     def artifacts(
         self, run_id: UUID | str, status: str | None = None
     ) -> AsyncIterator[ArtifactView]:
-        return self._pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))
+        return self.pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))
 
     async def artifact(self, artifact_id: int) -> ArtifactView:
-        return await self._do(calls.artifact(artifact_id))
+        return await self.do(calls.artifact(artifact_id))
 
     async def receipt(self, run_id: UUID | str) -> ReceiptView:
-        return await self._do(calls.receipt(run_id))
+        return await self.do(calls.receipt(run_id))
 
     async def search(
         self, q: str, limit: int = 10, connection_id: UUID | str | None = None
     ) -> list[HitView]:
-        return await self._do(calls.search(q, limit=limit, connection_id=connection_id))
+        return await self.do(calls.search(q, limit=limit, connection_id=connection_id))
 
     async def client_token(
         self,
@@ -238,11 +240,11 @@ class AsyncClient:
         """What a page of this origin asks with for fifteen minutes, instead of the key."""
         runs = None if run_ids is None else sorted(map(str, run_ids))
         call = calls.client_token(owner=owner, scopes=sorted(scopes), origin=origin, run_ids=runs)
-        return await self._do(call)
+        return await self.do(call)
 
     async def ready(self) -> ReadyView:
         """What the server says of itself; also when it is not ready."""
-        return await self._do(calls.ready())
+        return await self.do(calls.ready())
 
     async def _listen(self, place: Following) -> AsyncIterator[StreamFrame]:
         """One connection's worth of frames."""
@@ -261,16 +263,16 @@ class AsyncClient:
         finally:
             await response.aclose()
 
-    async def _pages(self, page: Callable[[str | None], Call[Page[T]]]) -> AsyncIterator[T]:
-        answer = await self._do(page(None))
+    async def pages(self, page: Callable[[str | None], Call[Page[T]]]) -> AsyncIterator[T]:
+        answer = await self.do(page(None))
         for item in answer.items:
             yield item
         while answer.next_cursor is not None:
-            answer = await self._do(page(answer.next_cursor))
+            answer = await self.do(page(answer.next_cursor))
             for item in answer.items:
                 yield item
 
-    async def _do(self, call: Call[T]) -> T:
+    async def do(self, call: Call[T]) -> T:
         try:
             return call.answer(await self._send(call))
         except httpx.TransportError as error:
@@ -288,4 +290,6 @@ class AsyncClient:
         try:
             return await request()
         except CUT:
-            return await request()  # every call may be repeated: writes carry their idempotency key
+            if not call.repeatable:
+                raise
+            return await request()

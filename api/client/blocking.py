@@ -15,6 +15,7 @@ from api.client import calls
 from api.client.calls import Call, problem
 from api.client.errors import ServerAway, Unavailable
 from api.client.following import Following
+from api.client.hooks import Webhooks
 from api.client.transport import CUT, GIVE_UP_AFTER_SECONDS, OK, STREAM_TIMEOUT, TIMEOUT
 from api.estimates import EstimateView
 from api.frames import StreamFrame
@@ -58,6 +59,7 @@ class Client:
             timeout=TIMEOUT,
             trust_env=False,
         )
+        self.webhooks = Webhooks(self)
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +76,7 @@ class Client:
         self._http.close()
 
     def connectors(self) -> list[ConnectorView]:
-        return self._do(calls.connectors())
+        return self.do(calls.connectors())
 
     def connect(
         self,
@@ -87,57 +89,57 @@ class Client:
     ) -> ConnectionView:
         """``credential`` as in POST /v1/connections: what opens the account, never answered."""
         call = calls.connect(kind, config, owner=owner, title=title, credential=credential)
-        return self._do(call)
+        return self.do(call)
 
     def begin_connecting(
         self, *, owner: str = "local", kind: str | None = None
     ) -> ConnectSessionMade:
         """A link to the connect page, for one browser of this owner."""
-        return self._do(calls.begin_connecting(owner=owner, kind=kind))
+        return self.do(calls.begin_connecting(owner=owner, kind=kind))
 
     def connections(self, *, owner: str | None = None) -> Iterator[ConnectionView]:
-        return self._pages(lambda cursor: calls.connections(cursor, owner=owner))
+        return self.pages(lambda cursor: calls.connections(cursor, owner=owner))
 
     def estimate(self, connection_id: UUID | str) -> EstimateView:
         """What ingesting it would come to. Looks at the source, and reads nothing of it."""
-        return self._do(calls.estimate(connection_id))
+        return self.do(calls.estimate(connection_id))
 
     def start(self, connection_id: UUID | str) -> Started:
         """Start ingesting, or join the run that is already at it."""
-        return self._do(calls.start(connection_id))
+        return self.do(calls.start(connection_id))
 
     def schedules(self) -> Iterator[ScheduleView]:
-        return self._pages(calls.schedules)
+        return self.pages(calls.schedules)
 
     def schedule(self, connection_id: UUID | str) -> ScheduleHistory:
-        return self._do(calls.schedule(connection_id))
+        return self.do(calls.schedule(connection_id))
 
     def put_schedule(self, connection_id: UUID | str, wanted: Mapping[str, Any]) -> ScheduleView:
         """``wanted`` as in PUT /v1/connections/ID/schedule: ``cron`` or ``interval_seconds``."""
-        return self._do(calls.put_schedule(connection_id, wanted))
+        return self.do(calls.put_schedule(connection_id, wanted))
 
     def ask_schedule(self, connection_id: UUID | str, what: str) -> ScheduleView:
         """``pause`` or ``resume``."""
-        return self._do(calls.ask_schedule(connection_id, what))
+        return self.do(calls.ask_schedule(connection_id, what))
 
     def delete_schedule(self, connection_id: UUID | str) -> None:
-        self._do(calls.delete_schedule(connection_id))
+        self.do(calls.delete_schedule(connection_id))
 
     def deletions(self) -> Iterator[DeletionView]:
         """What may be gone from its source, and waits for a decision."""
-        return self._pages(calls.deletions)
+        return self.pages(calls.deletions)
 
     def decide_deletion(self, deletion_id: UUID | str, what: str) -> Decided:
         """``approve`` or ``decline``."""
-        return self._do(calls.decide_deletion(deletion_id, what))
+        return self.do(calls.decide_deletion(deletion_id, what))
 
     def erase(self, connection_id: UUID | str) -> ErasureView:
         """Disconnect for good: revoke the grant, and erase every byte of the connection."""
-        return self._do(calls.erase(connection_id))
+        return self.do(calls.erase(connection_id))
 
     def erasure(self, erasure_id: UUID | str) -> ErasureView:
         """How far it is; at last its receipt."""
-        return self._do(calls.erasure(erasure_id))
+        return self.do(calls.erasure(erasure_id))
 
     def export(self, owner: str) -> Iterator[dict[str, Any]]:
         """All that is held about an owner, a line each. The last one's ``type`` is ``end``."""
@@ -151,16 +153,16 @@ class Client:
             raise ServerAway(self.base_url, str(error) or type(error).__name__) from error
 
     def freshness(self, connection_id: UUID | str) -> FreshnessView:
-        return self._do(calls.freshness(connection_id))
+        return self.do(calls.freshness(connection_id))
 
     def run(self, run_id: UUID | str) -> RunView:
-        return self._do(calls.run(run_id))
+        return self.do(calls.run(run_id))
 
     def runs(
         self, *, connection_id: UUID | str | None = None, status: str | None = None
     ) -> Iterator[RunView]:
         """The runs, newest first."""
-        return self._pages(
+        return self.pages(
             lambda cursor: calls.runs(cursor, connection_id=connection_id, status=status)
         )
 
@@ -181,47 +183,47 @@ class Client:
 
     def cancel(self, run_id: UUID | str) -> RunView:
         """Stop it for good. What was indexed is kept."""
-        return self._do(calls.ask(run_id, "cancel"))
+        return self.do(calls.ask(run_id, "cancel"))
 
     def pause(self, run_id: UUID | str) -> RunView:
-        return self._do(calls.ask(run_id, "pause"))
+        return self.do(calls.ask(run_id, "pause"))
 
     def resume(self, run_id: UUID | str) -> RunView:
-        return self._do(calls.ask(run_id, "resume"))
+        return self.do(calls.ask(run_id, "resume"))
 
     def answer(self, run_id: UUID | str, question: str, given: Mapping[str, Any]) -> RunView:
         """Answer what the run waits for: its ``reason.question`` names it and says how."""
-        return self._do(calls.answer(run_id, question, given))
+        return self.do(calls.answer(run_id, question, given))
 
     def retry_failed(self, run_id: UUID | str) -> Started:
         """A new run of what is failed in the connection of this one."""
-        return self._do(calls.retry_failed(run_id))
+        return self.do(calls.retry_failed(run_id))
 
     def deployment(self) -> DeploymentView:
-        return self._do(calls.deployment())
+        return self.do(calls.deployment())
 
     def activate(self, version: str, *, force: bool = False) -> DeploymentView:
         """Give every run to this version of the workers."""
-        return self._do(calls.deploy(activate=version, force=force))
+        return self.do(calls.deploy(activate=version, force=force))
 
     def ramp(self, version: str, percent: int, *, force: bool = False) -> DeploymentView:
         """Give this version a share of the runs; 0 takes it back."""
         share = {"version": version, "percent": percent}
-        return self._do(calls.deploy(ramp=share, force=force))
+        return self.do(calls.deploy(ramp=share, force=force))
 
     def artifacts(self, run_id: UUID | str, status: str | None = None) -> Iterator[ArtifactView]:
-        return self._pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))
+        return self.pages(lambda cursor: calls.artifacts(run_id, cursor, status=status))
 
     def artifact(self, artifact_id: int) -> ArtifactView:
-        return self._do(calls.artifact(artifact_id))
+        return self.do(calls.artifact(artifact_id))
 
     def receipt(self, run_id: UUID | str) -> ReceiptView:
-        return self._do(calls.receipt(run_id))
+        return self.do(calls.receipt(run_id))
 
     def search(
         self, q: str, limit: int = 10, connection_id: UUID | str | None = None
     ) -> list[HitView]:
-        return self._do(calls.search(q, limit=limit, connection_id=connection_id))
+        return self.do(calls.search(q, limit=limit, connection_id=connection_id))
 
     def client_token(
         self,
@@ -234,11 +236,11 @@ class Client:
         """What a page of this origin asks with for fifteen minutes, instead of the key."""
         runs = None if run_ids is None else sorted(map(str, run_ids))
         call = calls.client_token(owner=owner, scopes=sorted(scopes), origin=origin, run_ids=runs)
-        return self._do(call)
+        return self.do(call)
 
     def ready(self) -> ReadyView:
         """What the server says of itself; also when it is not ready."""
-        return self._do(calls.ready())
+        return self.do(calls.ready())
 
     def _listen(self, place: Following) -> Iterator[StreamFrame]:
         """One connection's worth of frames."""
@@ -257,14 +259,14 @@ class Client:
         finally:
             response.close()
 
-    def _pages(self, page: Callable[[str | None], Call[Page[T]]]) -> Iterator[T]:
-        answer = self._do(page(None))
+    def pages(self, page: Callable[[str | None], Call[Page[T]]]) -> Iterator[T]:
+        answer = self.do(page(None))
         yield from answer.items
         while answer.next_cursor is not None:
-            answer = self._do(page(answer.next_cursor))
+            answer = self.do(page(answer.next_cursor))
             yield from answer.items
 
-    def _do(self, call: Call[T]) -> T:
+    def do(self, call: Call[T]) -> T:
         try:
             return call.answer(self._send(call))
         except httpx.TransportError as error:
@@ -282,4 +284,6 @@ class Client:
         try:
             return request()
         except CUT:
-            return request()  # every call may be repeated: writes carry their idempotency key
+            if not call.repeatable:
+                raise
+            return request()

@@ -27,6 +27,14 @@ class ServerAway(ClientError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """One thing that is wrong with a request."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """The parts of a problem document."""
 
@@ -37,6 +45,7 @@ class Said:
     action: str | None = None
     request_id: str | None = None
     retryable: bool = False
+    errors: tuple[Wrong, ...] = ()
 
 
 class Refusal(ClientError):

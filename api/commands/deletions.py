@@ -9,7 +9,7 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, messages
 from api.commands.ids import deletion_id
 from api.commands.places import reach
@@ -23,7 +23,7 @@ def run(*, what: str, deletion: str | None, as_json: bool) -> int:
 
 
 async def _list(*, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         found = [each async for each in client.deletions()]
     for each in found:
         if as_json:
@@ -37,7 +37,7 @@ async def _list(*, as_json: bool) -> ExitCode:
 
 
 async def _decide(what: str, which: UUID, *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         decided = await client.decide_deletion(which, what)
     if as_json:
         print_json(sys.stdout, decided.model_dump(mode="json"))

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, Trouble, messages
 from api.commands.ids import connection_id
 from api.commands.places import reach
@@ -29,7 +29,7 @@ def run(*, connection: str, yes: bool, as_json: bool) -> int:
 
 
 async def _erase(which: UUID, *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         erasure = await client.erase(which)
         while place.alive and erasure.finished_at is None:
             await asyncio.sleep(LOOK_SECONDS)

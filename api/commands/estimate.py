@@ -9,8 +9,8 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings
-from api.client import AsyncClient
 from api.commands import sources
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, messages
 from api.commands.ingest import folder
 from api.commands.places import reach
@@ -25,7 +25,7 @@ def run(*, source: str, owner: str, as_json: bool) -> int:
 
 async def _estimate(named: sources.Named, owner: str, *, as_json: bool) -> ExitCode:
     kind, config, credential = named
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         connection = await client.connect(kind, config, owner=owner, credential=credential)
         found = await client.estimate(connection.id)
     if as_json:

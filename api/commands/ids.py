@@ -20,6 +20,16 @@ def deletion_id(text: str) -> UUID:
     return _id(text, "deletion", "`headwater deletions list` shows them.")
 
 
+def webhook_id(text: str) -> UUID:
+    """Raises ``Trouble`` for what cannot be one."""
+    return _id(text, "webhook", "`headwater webhooks list` shows them.")
+
+
+def delivery_id(text: str) -> UUID:
+    """Raises ``Trouble`` for what cannot be one."""
+    return _id(text, "delivery", "`headwater webhooks deliveries WEBHOOK` shows them.")
+
+
 def _id(text: str, of: str, action: str) -> UUID:
     try:
         return UUID(text)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from api import words
 from api.attaching import StackSettings
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, Trouble, messages
 from api.commands.ids import connection_id
 from api.commands.places import reach
@@ -60,7 +60,7 @@ def seconds(text: str) -> int:
 
 
 async def _put(which: UUID, wanted: dict[str, object], *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         kept = await client.put_schedule(which, wanted)
     _tell([kept], as_json=as_json)
     if not place.alive:
@@ -69,7 +69,7 @@ async def _put(which: UUID, wanted: dict[str, object], *, as_json: bool) -> Exit
 
 
 async def _ask(what: str, which: UUID, *, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         match what:
             case "remove":
                 await client.delete_schedule(which)
@@ -83,7 +83,7 @@ async def _ask(what: str, which: UUID, *, as_json: bool) -> ExitCode:
 
 
 async def _list(*, as_json: bool) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         found = [each async for each in client.schedules()]
     _tell(found, as_json=as_json)
     if not found:

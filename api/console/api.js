@@ -4,6 +4,7 @@ export class Problem extends Error {
   constructor(body, status) {
     super(body.detail || body.title || `The server answered ${status}.`);
     this.action = body.action ?? null;
+    this.errors = body.errors ?? [];
     this.status = status;
   }
 }
@@ -92,6 +93,7 @@ export const api = {
   runs: () => ask("v1/runs?limit=20"),
   run: (id) => ask(`v1/runs/${id}`),
   ask: (id, what) => post(`v1/runs/${id}/${what}`),
+  answer: (id, question, answer) => post(`v1/runs/${id}/input`, { question, answer }),
   retryFailed: (id) => post(`v1/runs/${id}/retry-failed`),
   receipt: (id) => ask(`v1/runs/${id}/receipt`),
   artifacts: (id, status, cursor) => ask(`v1/runs/${id}/artifacts?${query({ status, cursor, limit: 50 })}`),

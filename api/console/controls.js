@@ -1,7 +1,7 @@
 // What a person can ask of a run: pause, go on, cancel, try again what failed.
 
 import { api } from "./api.js";
-import { announce, h, say } from "./dom.js";
+import { announce, h, hide, say } from "./dom.js";
 import { OVER, number, total } from "./format.js";
 
 /** One button pauses and resumes, so that the keyboard's focus stays where it is. */
@@ -93,10 +93,4 @@ function keeps(state) {
     ? `What is indexed is kept: ${number(state.searchable)} artifacts stay searchable.`
     : "Nothing is indexed yet.";
   return `${index} What is not done yet is left out; a new run goes on with it. To stop only for a while, pause.`;
-}
-
-/** Hide a control; if it has the focus, that goes to the page and is not lost. */
-function hide(control, hidden) {
-  if (hidden && control === document.activeElement) document.getElementById("main").focus();
-  control.hidden = hidden;
 }

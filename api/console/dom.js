@@ -42,3 +42,9 @@ export function announce(text, { urgent = false } = {}) {
   lastAnnouncement = now;
   say(document.getElementById("announcer"), text);
 }
+
+/** Hide a part; if the focus is in it, that goes to the page and is not lost. */
+export function hide(control, hidden) {
+  if (hidden && control.contains(document.activeElement)) document.getElementById("main").focus();
+  control.hidden = hidden;
+}

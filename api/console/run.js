@@ -6,6 +6,7 @@ import { WISHED, controls } from "./controls.js";
 import { announce, h, rows, say } from "./dom.js";
 import { OVER, STATUS, bytes, eta, number, span, total } from "./format.js";
 import { failureList, skipList } from "./items.js";
+import { questionForm } from "./question.js";
 import { follow } from "./stream.js";
 
 const LINK = {
@@ -57,12 +58,13 @@ function layout(id) {
   const latestSheet = h("section.sheet", { hidden: true },
     h("h2", {}, "You can already search"), h("p.quiet.lead", {}), latest);
   const control = controls(id);
+  const question = questionForm(id);
   const failures = failureList(id);
   const skips = skipList(id);
   const receipt = h("section.sheet.receipt", { hidden: true, "aria-label": "Receipt" });
   const element = h("div.page", {},
     h("section.sheet.run", {},
-      h("div.title", {}, title, status, link), activity, reasonBox, stages, figures, leaveNote, control.element),
+      h("div.title", {}, title, status, link), activity, reasonBox, question.element, stages, figures, leaveNote, control.element),
     receipt, latestSheet, failures.element, skips.element);
   const draw = (state) => {
     drawHead(state, { title, status, activity, reasonBox, leaveNote });
@@ -71,6 +73,7 @@ function layout(id) {
     drawFigures(figures, state);
     drawLatest(latestSheet, latest, state);
     control.draw(state);
+    question.draw(state);
     failures.draw(state);
     skips.draw(state);
     if (OVER.has(state.status) && receipt.hidden) drawReceipt(receipt, id);
@@ -103,7 +106,7 @@ function drawHead(state, { title, status, activity, reasonBox, leaveNote }) {
   const over = OVER.has(state.status);
   say(activity, over ? "" : state.activity ?? "");
   const told = state.reason;
-  reasonBox.hidden = !told;
+  reasonBox.hidden = !told || Boolean(told.question); // a question has a form of its own
   if (told) {
     const until = told.until ? ` Until ${new Date(told.until).toLocaleTimeString()}.` : "";
     reasonBox.replaceChildren(...[h("strong", {}, told.message + until), told.action ? h("p", {}, told.action) : null,

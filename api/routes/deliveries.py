@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.hooks import DeliveryView, Replayed, ReplayWanted, delivery_shown
+from api.hooks import ReplayWanted, delivery_shown
+from api.hookviews import DeliveryView, Replayed
 from api.needs import needs
 from api.once import Answer, Key, once
 from api.pagination import Limit, PageCursor, cut

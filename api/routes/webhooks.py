@@ -13,14 +13,8 @@ import httpx
 import structlog
 from fastapi import APIRouter, Response
 
-from api.hooks import (
-    RotateWanted,
-    WebhookChange,
-    WebhookMade,
-    WebhookView,
-    WebhookWanted,
-    shown,
-)
+from api.hooks import RotateWanted, WebhookChange, WebhookWanted, shown
+from api.hookviews import WebhookMade, WebhookView
 from api.needs import needs
 from api.pagination import Limit, PageCursor, cut
 from api.problems import Code, Problem

@@ -52,3 +52,10 @@ def test_no_test_patches_or_sleeps(path: Path) -> None:
 
     assert PATCHES.findall(text) == []
     assert SLEEPS.findall(text) == []
+
+
+def test_only_one_place_makes_the_client_that_commands_ask_with() -> None:
+    made = re.compile(r"\bAsyncClient\(")  # without the key of the environment, most likely
+    found = [each for each in (ROOT / "api/commands").glob("*.py") if made.search(each.read_text())]
+
+    assert [each.name for each in found] == ["clients.py"]

@@ -8,7 +8,9 @@ import pytest
 HEAVY = ("sqlalchemy", "alembic", "redis", "prefect", "numpy", "fastapi", "starlette")
 
 
-@pytest.mark.parametrize("command", ["runs", "watch", "wishes", "sources", "connect", "deploy"])
+@pytest.mark.parametrize(
+    "command", ["runs", "watch", "wishes", "sources", "connect", "deploy", "answer"]
+)
 def test_a_command_that_only_asks_the_api_loads_nothing_heavy(command: str) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, api.commands.{command}; print(*sys.modules)"],

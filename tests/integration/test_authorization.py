@@ -64,6 +64,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "create_webhook": {"url": "https://app.example.com/headwater"},
     "change_webhook": {"url": "https://app.example.com/headwater"},
     "replay_failed": {"since": "2026-11-01T00:00:00Z"},
+    "create_key": {"name": "search", "scopes": ["runs:read"]},
     "give_token": {"owner": "ada", "scopes": ["runs:read"], "origin": ORIGIN},
 }
 HERE = Path(__file__).parent
@@ -76,6 +77,7 @@ QUERIES: Mapping[str, str] = {
 }
 WITH: Mapping[Scope, tuple[Scope, ...]] = {
     Scope.TOKENS_WRITE: (Scope.RUNS_READ,),  # nobody gives away what is not theirs
+    Scope.KEYS_WRITE: (Scope.RUNS_READ,),
 }
 AND: Mapping[str, tuple[Scope, ...]] = {
     "export_owner": (Scope.CONNECTIONS_READ, Scope.RUNS_READ),  # it has what all of them show
@@ -107,7 +109,7 @@ def guarded() -> Iterator[Asked]:
                 yield Asked(route.operation_id or route.name, method, route.path, need)
 
 
-ENDS = ("delete_schedule", "delete_webhook", "erase_connection")
+ENDS = ("revoke_key", "delete_schedule", "delete_webhook", "erase_connection")
 GUARDED = sorted(guarded(), key=lambda each: each.name in ENDS and 1 + ENDS.index(each.name))
 """What ends all that the others are about comes last."""
 
@@ -173,13 +175,14 @@ async def opened(database: Database, tenant: TenantId) -> AsyncGenerator[World]:
         erasure = await erasing.request(tx, tenant, left.id, revoked=False, actor="api")
         assert erasure is not None
         await workflows.publish(tx, [ECHO])
+        key, _ = await keys.make(tx, tenant, name="hers", scopes={Scope.RUNS_READ})
         told, _ = await webhooks.create(tx, KEYRING, tenant, url="https://app.example.com/")
         test = await replaying.probe(tx, tenant, told.id)
         assert test is not None
     ids = {"connection_id": mine.id, "run_id": run.id, "artifact_id": artifact}
     nothing = {name: uuid4() for name in ids} | {"artifact_id": 10**12}
     doings = {"deletion_id": gone.id, "erasure_id": erasure.id}
-    doings |= {"webhook_id": told.id, "delivery_id": test.id}
+    doings |= {"webhook_id": told.id, "delivery_id": test.id, "key_id": key.id}
     no_doings = {name: uuid4() for name in doings}
     async with asking(
         database,

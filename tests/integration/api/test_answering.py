@@ -1,18 +1,17 @@
 """Answering what a run asks, over HTTP."""
 
+import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from api.client import AsyncClient, Conflict
-from storage import questions, runs
+from api.client import AsyncClient, Client, Conflict, Invalid
 from storage.database import Database
-from storage.events import Event, EventKind, EventLog
-from storage.ids import LOCAL_TENANT, RunId, new_id
-from storage.relay import Relay
+from storage.events import EventLog
+from storage.ids import RunId, new_id
+from tests.questioned import asks
 from tests.serving import Served
 
 SCHEMA = {
@@ -25,24 +24,9 @@ YES = {"question": "publish", "answer": {"approved": True}}
 
 
 @pytest.fixture
-async def run_id(served: Served, database: Database, log: EventLog) -> RunId:
+async def run_id(database: Database, log: EventLog) -> RunId:
     """A run that asks whether to publish, and waits."""
-    async with database.transaction() as tx:
-        await runs.ask(tx, LOCAL_TENANT, workflow="write", title="Write", input={})
-        [run] = await runs.claim(tx, worker="w", lease=timedelta(minutes=1), limit=1)
-        await questions.ask(tx, LOCAL_TENANT, run.id, "publish", SCHEMA)
-        await runs.park(tx, run.id, run.attempt, until=None)
-        question = {"name": "publish", "answer_schema": SCHEMA, "about": {"pages": 3}}
-        reason = {"code": "input", "message": "Publish?", "action": "Answer.", "until": None}
-        waiting = Event(
-            kind=EventKind.WAITING,
-            at=datetime.now(UTC),
-            attempt=run.attempt,
-            patch={"reason": {**reason, "question": question}},
-        )
-        await runs.record(tx, run.id, waiting)
-    await Relay(database, log).publish(run.id)
-    return run.id
+    return await asks(database, log, SCHEMA, about={"pages": 3})
 
 
 async def test_a_run_that_waits_says_what_it_asks(client: httpx.AsyncClient, run_id: RunId) -> None:
@@ -110,3 +94,16 @@ async def test_the_client_answers_and_knows_a_refusal(served: Served, run_id: Ru
             await client.answer(run_id, "publish", {"approved": False})
 
     assert run.status == "queued"
+
+
+async def test_the_blocking_client_answers_and_is_told_what_is_wrong(
+    served: Served, run_id: RunId
+) -> None:
+    def answer() -> tuple[str, str]:
+        with Client(served.url) as client:
+            with pytest.raises(Invalid) as wrong:
+                client.answer(run_id, "publish", {"approved": "perhaps"})
+            [error] = wrong.value.said.errors
+            return error.field, client.answer(run_id, "publish", {"approved": True}).status
+
+    assert await asyncio.to_thread(answer) == ("approved", "queued")

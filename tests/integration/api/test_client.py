@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.client import AsyncClient, Client, Invalid, NotFound, ServerAway
+from api.client import AsyncClient, Client, Conflict, Invalid, NotFound, ServerAway
 from api.frames import EventFrame, SnapshotFrame, StreamFrame, after
 from storage.database import Database
 from storage.events import EventLog
@@ -43,6 +43,31 @@ async def test_both_clients_say_the_same(served: Served, tmp_path: Path) -> None
             ]
 
     assert await asyncio.to_thread(blocking) == awaited
+
+
+async def test_both_clients_keep_webhooks(served: Served) -> None:
+    url = "https://example.com/"
+    async with AsyncClient(served.url) as client:
+        made = await client.webhooks.create(url, events=["run.failed"])
+        rotated = await client.webhooks.rotate(made.id, overlap_hours=1)
+        test = await client.webhooks.test(made.id)
+        told = [each async for each in client.webhooks.deliveries(made.id, status="pending")]
+        replayed = await client.webhooks.replay_failed(made.id, test.created_at)
+        shown = await client.webhooks.get(made.id)
+
+    def blocking() -> list[object]:
+        with Client(served.url) as client:
+            seen = [list(client.webhooks.list()), list(client.webhooks.deliveries(made.id))]
+            client.webhooks.replay(made.id, test.id)
+            changed = client.webhooks.change(made.id, url=url, enabled=False)
+            with pytest.raises(Conflict):
+                client.webhooks.test(made.id)
+            client.webhooks.delete(made.id)
+            return [*seen, changed.enabled, list(client.webhooks.list())]
+
+    assert len({made.secret, rotated.secret}) == 2
+    assert (told, replayed.replayed) == ([test], 0)
+    assert await asyncio.to_thread(blocking) == [[shown], [test], False, []]
 
 
 async def test_following_goes_on_after_the_server_was_restarted(

@@ -6,14 +6,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage import connections, credentials, workers
+from storage import connections, credentials, questions, workers
 from storage.credentials import Vault
 from storage.database import Database
-from storage.events import EventKind
+from storage.events import EventKind, EventLog
 from storage.ids import LOCAL_TENANT, new_id
 from storage.sealed import Keyring
 from tests.acceptance.headwater import Ended, Machine
 from tests.asked import failed, found
+from tests.questioned import asks
 from tests.serving import Served, Story
 
 pytestmark = pytest.mark.timeout(120)
@@ -177,3 +178,49 @@ async def test_keys_are_rotated_while_all_runs(
     assert rotated == {"key": Keyring.parse(second).sealing, "resealed": 1, "left": 0}
     vault = Vault(database, Keyring.parse(second), LOCAL_TENANT, connection.id, "test")
     assert await vault.load() is not None
+
+
+async def test_what_a_run_asks_is_shown_and_answered_in_words(
+    terminal: Terminal, client: httpx.AsyncClient, database: Database, log: EventLog
+) -> None:
+    fields = {"approved": {"type": "boolean"}, "note": {"type": "string"}}
+    schema = {"type": "object", "properties": fields, "required": ["approved"]}
+    run = await asks(database, log, schema, about={"pages": 3})
+
+    shown = await terminal.run("answer", run)
+    refused = await terminal.run("answer", run, "approved=perhaps")
+    answered = await terminal.run("answer", run, "approved=true", "note=42")
+    over = await terminal.run("answer", run)
+
+    assert [each.code for each in (shown, refused, answered, over)] == [0, 2, 0, 1]
+    assert shown.out.splitlines() == [
+        "Publish?",
+        '  about: {"pages": 3}',
+        "  approved: boolean",
+        "  note: string (may be left out)",
+    ]
+    assert "'perhaps' is not of type 'boolean'" in refused.err
+    assert refused.err.count("\n") == 1
+    assert "asks nothing" in over.err
+    async with database.reading() as tx:
+        asked = await questions.get(tx, run, "publish")
+    assert asked is not None
+    assert asked.answer == {"approved": True, "note": "42"}
+
+
+async def test_a_webhook_is_made_tried_looked_at_and_forgotten(
+    terminal: Terminal, client: httpx.AsyncClient
+) -> None:
+    made = await terminal.run("webhooks", "create", "https://example.com/", "--event", "run.failed")
+    [webhook] = (await client.get("/v1/webhooks")).json()["items"]
+    tried = await terminal.run("webhooks", "test", webhook["id"], "--json")
+    told = await terminal.run("webhooks", "deliveries", webhook["id"])
+    again = await terminal.run("webhooks", "replay", webhook["id"], json.loads(tried.out)["id"])
+    gone = await terminal.run("webhooks", "delete", webhook["id"])
+    nonsense = await terminal.run("webhooks", "replay", webhook["id"])
+
+    codes = [each.code for each in (made, tried, told, again, gone, nonsense)]
+    assert codes == [0, 0, 0, 0, 0, 2]
+    assert made.out.startswith("whsec_")
+    assert "webhook.test  pending" in told.out
+    assert (await client.get("/v1/webhooks")).json()["items"] == []
