@@ -56,7 +56,7 @@ class Ear(asyncio.Protocol):
         if whole < 0:
             self.rest = data
             return
-        self.rest = data[whole:] if len(data) - whole > len(b"\r\n\r\n\r\n") else b""
+        self.rest = data[whole + 2 :]
         for match in ID.finditer(data, 0, whole + 1):
             self._place(int(match[1]))
         for match in SENT.finditer(data, 0, whole + 1):

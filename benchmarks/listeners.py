@@ -159,7 +159,7 @@ async def _measure(here: Bench, way: str, count: int, runs: int, seconds: int) -
             late_ms, paced = sorted(audience.late_ms) or [0.0], max(1, audience.heard)
             kilobytes = (resident_kilobytes(pid) - before) / count
             started = time.monotonic_ns()
-            await _burst(here, watched)
+            await _burst(here, watched, after=seconds)
             await audience.hear((seconds + BURST) * count)
             burst = (audience.heard - paced) / max(1, audience.last_ns - started) * 1e9
             return Result(
@@ -222,9 +222,11 @@ async def _paced(here: Bench, runs: Sequence[RunId], seconds: int) -> None:
     await asyncio.gather(*(speak(run, chance.random()) for run in runs))
 
 
-async def _burst(here: Bench, runs: Sequence[RunId]) -> None:
+async def _burst(here: Bench, runs: Sequence[RunId], *, after: int) -> None:
+    """Numbered on from what was said: a tick that tells less than one before it is not taken."""
+
     async def speak(run: RunId) -> None:
-        for number in range(BURST):
+        for number in range(after, after + BURST):
             await here.tick(run, number)
 
     await asyncio.gather(*map(speak, runs))
