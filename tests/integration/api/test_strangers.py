@@ -81,8 +81,8 @@ async def _follow(client: httpx2.AsyncClient, url: str, seen: Seen) -> None:
     while place is not None:
         try:
             place = await _read(client, url, seen, place)
-        except httpx2.TransportError:  # nobody is there while the api restarts
-            await asyncio.sleep(0.05)
+        except httpx2.TransportError:
+            await wait_until(lambda: _is_there(client, url), within_seconds=60)
 
 
 async def _read(client: httpx2.AsyncClient, url: str, seen: Seen, place: str) -> str | None:
@@ -96,6 +96,14 @@ async def _read(client: httpx2.AsyncClient, url: str, seen: Seen, place: str) ->
             if each.data:
                 seen.append((each.event, each.id, json.loads(each.data)))
     return place
+
+
+async def _is_there(client: httpx2.AsyncClient, url: str) -> bool:
+    try:
+        await client.get(httpx2.URL(url).join("/livez"))
+    except httpx2.TransportError:
+        return False
+    return True
 
 
 def _check(seen: Seen) -> None:
