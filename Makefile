@@ -35,6 +35,9 @@ bench: .venv/.bench  ## Measure, side by side with what else one could use
 bench-limits: .venv/.bench  ## Measure the limiter of model calls against what else one could use
 	@$(BIN)/python -m benchmarks limits
 
+bench-stream: .venv/.bench  ## Hold 5,000 listeners on one api process, beside the usual ways (3 minutes)
+	@$(BIN)/python -m benchmarks listeners
+
 chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is left (15 minutes)
 	@$(BIN)/python -m tests.chaos --full
 
@@ -81,4 +84,4 @@ $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/
   && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 endef
 
-.PHONY: help demo up test test-model check bench bench-limits chaos soak openapi pins clean
+.PHONY: help demo up test test-model check bench bench-limits bench-stream chaos soak openapi pins clean

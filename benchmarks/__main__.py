@@ -1,6 +1,7 @@
 """Run every benchmark, one after the other; name some to run only those.
 
-``limits`` takes ten minutes and is run only when it is named. Options go to the one that is named.
+``limits`` and ``listeners`` take minutes and are run only when they are named. Options go to the
+one that is named.
 
 Ratios within one run are what counts: each program measures Headwater and what one would use
 instead side by side, on the same machine, in the same minute.
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 ALL = ("chunking", "overhead", "stream", "resume")
-NAMED = (*ALL, "limits")
+NAMED = (*ALL, "listeners", "limits")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,17 +1,53 @@
-"""How a stream is often served: a generator and an XREAD of its own for every listener."""
+"""How a stream is often served: a generator and a blocking XREAD of its own for every listener.
+
+python -m benchmarks.naive_stream [plain|sse-starlette|fastapi]: what makes frames of it.
+"""
 
 import os
+import sys
 from collections.abc import AsyncGenerator
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi import sse as fastapi_sse
 from fastapi.responses import StreamingResponse
 from redis.asyncio import Redis
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from storage.streams.connect import wait_for_entries
 
+PATH = "/v1/runs/{run_id}/events"
 
-def create_app(url: str) -> FastAPI:
+
+async def entries(
+    redis: Redis, run_id: str, request: Request
+) -> AsyncGenerator[tuple[str, str, str]]:
+    """The seq of each event, its patch, and the name that all of them have."""
+    key = f"hw:{{{run_id}}}:events"
+    last = f"{request.headers.get('last-event-id', '0')}-0"
+    while True:
+        news = await wait_for_entries(redis, {key: last}, patience_seconds=15, limit=100)
+        for last, fields in news.get(key, ()):
+            yield last.partition("-")[0], fields["patch"], "event"
+
+
+async def plain(redis: Redis, run_id: str, request: Request) -> Response:
+    async def frames() -> AsyncGenerator[str]:
+        async for seq, patch, name in entries(redis, run_id, request):
+            yield f"id: {seq}\nevent: {name}\ndata: {patch}\n\n"
+
+    return StreamingResponse(frames(), media_type="text/event-stream")
+
+
+async def sse_starlette(redis: Redis, run_id: str, request: Request) -> Response:
+    async def frames() -> AsyncGenerator[ServerSentEvent]:
+        async for seq, patch, name in entries(redis, run_id, request):
+            yield ServerSentEvent(patch, id=seq, event=name)
+
+    return EventSourceResponse(frames())
+
+
+def create_app(url: str, way: str) -> FastAPI:
     app = FastAPI()
     redis = Redis.from_url(
         url,
@@ -22,28 +58,29 @@ def create_app(url: str) -> FastAPI:
         socket_connect_timeout=None,
         max_connections=10_000,  # one a listener; the default of 100 drops the others
     )
+    if way == "fastapi":
 
-    @app.get("/v1/runs/{run_id}/events")
-    async def events(run_id: str, request: Request) -> StreamingResponse:
-        key = f"hw:{{{run_id}}}:events"
-        place = request.headers.get("last-event-id", "0")
+        @app.get(PATH, response_class=fastapi_sse.EventSourceResponse)
+        async def events(
+            run_id: str, request: Request
+        ) -> AsyncGenerator[fastapi_sse.ServerSentEvent]:
+            async for seq, patch, name in entries(redis, run_id, request):
+                yield fastapi_sse.ServerSentEvent(raw_data=patch, id=seq, event=name)
 
-        async def frames() -> AsyncGenerator[str]:
-            last = f"{place}-0"
-            while True:
-                news = await wait_for_entries(redis, {key: last}, patience_seconds=15, limit=100)
-                for last, fields in news.get(key, ()):
-                    seq = last.partition("-")[0]
-                    yield f"id: {seq}\nevent: event\ndata: {fields['patch']}\n\n"
+        return app
+    answer = {"plain": plain, "sse-starlette": sse_starlette}[way]
 
-        return StreamingResponse(frames(), media_type="text/event-stream")
+    @app.get(PATH)
+    async def streamed(run_id: str, request: Request) -> Response:
+        return await answer(redis, run_id, request)
 
     return app
 
 
 if __name__ == "__main__":
     uvicorn.run(
-        create_app(os.environ["HEADWATER_REDIS_URL"]),
+        create_app(os.environ["HEADWATER_REDIS_URL"], *(sys.argv[1:] or ["plain"])),
         port=int(os.environ["HEADWATER_PORT"]),
         log_level="error",
+        backlog=2048,
     )
