@@ -10,7 +10,7 @@ from pipelines.rounds import every
 from pipelines.runtime import Services
 from storage import crashpoints, erasing
 from storage.erasing import Erasure, Step
-from storage.errors import StreamUnavailable
+from storage.errors import StorageUnavailable
 from storage.ids import Attempt, RunId
 
 LOOK_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Eraser:
         """Bring all that was asked for to its end. One that must wait holds up no other."""
         async with self.services.database.reading() as tx:
             unfinished = await erasing.unfinished(tx)
-        waits: tuple[type[Exception], ...] = (*self.away, StreamUnavailable)
+        waits: tuple[type[Exception], ...] = (*self.away, StorageUnavailable)
         for each in unfinished:
             try:
                 await self.erase(each)
@@ -67,6 +67,7 @@ class Eraser:
                 await self.memory.forget(erasure.runs)
             case Step.FILES:
                 await self._forget_streams(erasure)  # whatever a fenced attempt still told
+                await self.services.log.scrub()  # the outputs are in the same server
                 await erasing.scrub(self.services.database)
             case Step.DONE:
                 return

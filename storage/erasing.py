@@ -18,7 +18,8 @@ from sqlalchemy import ColumnElement, Row, Text, and_, cast, delete, or_, select
 from storage import blobs, credentials, hints, schedules, watches
 from storage.bulk import insert
 from storage.clock import now
-from storage.database import Database, Tx
+from storage.database import BUSY_TIMEOUT_MS, Database, Tx
+from storage.errors import DatabaseUnavailable
 from storage.ids import Attempt, ConnectionId, RunId, TenantId, new_id
 from storage.tables import (
     artifacts,
@@ -34,6 +35,7 @@ from storage.webhooks.values import Kind
 
 AT_ONCE = 500
 RUNS_AT_ONCE = 20
+READERS_MS = 2_000
 
 
 class Step(StrEnum):
@@ -167,7 +169,8 @@ async def scrub(database: Database) -> None:
     """Take out of the database's files what deleted rows left there.
 
     SQLite overwrites what it deletes; its full-text index is merged, and its log written back.
-    PostgreSQL does it when it vacuums (``docs/operations.md``).
+    PostgreSQL does it when it vacuums (``docs/accounts.md``). Raises ``DatabaseUnavailable`` while
+    somebody reads what was before: their log cannot be emptied under them.
     """
     if database.dialect != "sqlite":
         return
@@ -175,8 +178,17 @@ async def scrub(database: Database) -> None:
         await tx.execute(text("INSERT INTO chunks_fts(chunks_fts) VALUES ('optimize')"))
     async with database.writer.connect() as connection:
         await connection.exec_driver_sql("COMMIT")  # a checkpoint is made outside of transactions
-        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        # While it waits for readers, nobody can write: not for long, then.
+        await connection.exec_driver_sql(f"PRAGMA busy_timeout={READERS_MS}")
+        told = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, *_ = told.one()
+        await connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         await connection.exec_driver_sql("BEGIN")
+    if busy:
+        raise DatabaseUnavailable(
+            "The database's log cannot be emptied while it is read.",
+            action="Nothing to do: it is tried again.",
+        )
 
 
 Gone = tuple[Mapping[str, int], list[list[Any]]]

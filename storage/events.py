@@ -230,7 +230,11 @@ class EventLog(Protocol):
         ...
 
     async def forget(self, runs: Collection[RunId]) -> None:
-        """Delete the streams of these runs, and what the server keeps of them on its disk."""
+        """Delete the streams of these runs."""
+        ...
+
+    async def scrub(self) -> None:
+        """Take out of the server's files what was forgotten. Returns when that is done."""
         ...
 
     async def probe(self) -> None:

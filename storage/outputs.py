@@ -112,6 +112,9 @@ class OutputLog:
     async def forget(self, runs: Collection[RunId]) -> None:
         await self.inner.forget(runs)
 
+    async def scrub(self) -> None:
+        await self.inner.scrub()
+
     async def position(self, run: RunId) -> Position | None:
         return await self.inner.position(run)
 

@@ -16,7 +16,6 @@ Commands are those of Redis 6.2, so any later one will do, and Valkey.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -26,12 +25,12 @@ from typing import cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import ResponseError
 
 from storage.errors import AttemptFenced, MilestoneAhead, Refused, RunEnded, StreamLost
 from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
 from storage.ids import Attempt, RunId, Seq
 from storage.streams.connect import ANSWER_SECONDS, reaching, wait_for_entries
+from storage.streams.rewriting import rewrite
 from storage.streams.wire import pack, pack_state, unpack, unpack_state, weigh
 
 PROBE = "hw:probe"
@@ -162,10 +161,9 @@ class RedisEventLog:
             for run in runs:
                 self._told.pop(run, None)
                 await self.redis.delete(*self._keys(run))
-            persistence = await self.redis.info("persistence")
-            if persistence.get("aof_enabled") and not persistence.get("aof_rewrite_in_progress"):
-                with suppress(ResponseError):  # not every provider of Redis allows it
-                    await self.redis.bgrewriteaof()
+
+    async def scrub(self) -> None:
+        await rewrite(self.redis)
 
     async def probe(self) -> None:
         async with reaching(self.redis, seconds=self.answer_seconds):
