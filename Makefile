@@ -18,7 +18,7 @@ up: .venv/.runtime  ## Run the whole stack on this machine; Ctrl-C stops it
 
 test: .venv/.dev  ## Run the tests
 	@$(MAKE) --silent .venv/.model || echo "no weights: the tests with a real small model are skipped" >&2
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
 
 test-model: .venv/.model  ## Run the tests with a real small model (downloads 93 MB once)
 	@$(BIN)/python -m pytest tests/integration/test_small_model.py
@@ -43,6 +43,9 @@ chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is lef
 
 soak: .venv/.dev  ## Go on with random faults for an hour
 	@$(BIN)/python -m tests.chaos --soak --minutes 60
+
+truth: .venv/.dev  ## Compare the index with the source after 200 random histories of every connector
+	@$(BIN)/python -m pytest --numprocesses 2 tests/histories/truth.py
 
 openapi: .venv/.runtime  ## Write docs/openapi.json from the app
 	@$(BIN)/python -m api.openapi > docs/openapi.json
@@ -84,4 +87,4 @@ $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/
   && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 endef
 
-.PHONY: help demo up test test-model check bench bench-limits bench-stream chaos soak openapi pins clean
+.PHONY: help demo up test test-model check bench bench-limits bench-stream chaos soak truth openapi pins clean

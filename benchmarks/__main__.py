@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("chunking", "overhead", "stream", "resume")
+ALL = ("chunking", "overhead", "incremental", "stream", "resume")
 NAMED = (*ALL, "listeners", "limits")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from connectors.memory import MemoryConnector
 from pipelines.eraser import Eraser
 from storage import connecting, connections, embedded, ledger, requests, schedules
 from storage.connections import Connection
@@ -48,7 +50,7 @@ async def own_redis(tmp_path: Path) -> AsyncGenerator[Redis]:
 async def test_after_disconnecting_no_byte_of_a_thousand_artifacts_is_in_any_file(
     database: Database, own_redis: Redis, tmp_path: Path
 ) -> None:
-    source, spec = notes(*many(ARTIFACTS))
+    source, spec = notes(*many(ARTIFACTS), connector=partial(MemoryConnector, page=100))
     async with open_house(database, spec) as house:
         in_redis(house, own_redis)
         connection = await connect(database)
@@ -74,13 +76,17 @@ async def test_after_disconnecting_no_byte_of_a_thousand_artifacts_is_in_any_fil
     assert (over.counts["runs"], over.counts["artifacts"]) == (2, ARTIFACTS)
     assert over.finished_at is not None
     assert memory.runs == set()
-    left = await rows(database)
-    assert [name for name, said in left.items() if CANARY in said] == []
-    assert [name for name, said in left.items() if str(connection.id) in said] == []
-    assert left["blobs"] == left["ledger"] == left["chunks"] == "[]"
+    assert await naming(database, CANARY, str(connection.id)) == []
     assert [key async for key in own_redis.scan_iter("hw:{*")] == []
     # A server deletes the file that it rewrote a moment after it has a new one.
     await wait_until(lambda: holding(places, needles) == [])
+
+
+async def naming(database: Database, *words: str) -> list[str]:
+    """The tables in which one of these is left, or anything that was made of contents."""
+    left = await rows(database)
+    assert left["blobs"] == left["ledger"] == left["chunks"] == "[]"
+    return [name for name, said in left.items() if any(word in said for word in words)]
 
 
 def in_redis(house: House, redis: Redis) -> None:
@@ -144,8 +150,9 @@ async def folders(database: Database) -> list[Path]:
 async def vacuum(database: Database) -> None:
     """What ``docs/accounts.md`` tells an operator to do who has to be sure at once."""
     if database.dialect == "postgresql":
-        await outside(database, "VACUUM FULL")
-        await outside(database, "CHECKPOINT")
+        # The planner's statistics hold values of columns, and of an empty table they are kept.
+        for statement in ("DELETE FROM pg_statistic", "VACUUM FULL", "CHECKPOINT"):
+            await outside(database, statement)
 
 
 async def outside(database: Database, statement: str) -> None:
