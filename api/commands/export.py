@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from api.attaching import StackSettings
-from api.client import AsyncClient
+from api.commands.clients import speak_to
 from api.commands.ending import ExitCode, Trouble, messages
 from api.commands.places import reach
 from api.terminal import print_json
@@ -17,7 +17,7 @@ def run(*, owner: str) -> int:
 
 
 async def _export(owner: str) -> ExitCode:
-    async with reach(StackSettings()) as place, AsyncClient(place.url) as client:
+    async with reach(StackSettings()) as place, speak_to(place.url) as client:
         counts = await _print(client.export(owner))
     if counts is None:
         raise Trouble(
