@@ -7,13 +7,15 @@ both are there or neither. Of two at once, both get the answer that is kept.
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from api.callers import Caller
+from api.services import Asking, Handed
 from storage import requests
 from storage.database import Database, Tx
 from storage.ids import TenantId
@@ -28,30 +30,40 @@ Key = Annotated[
         description="The same key with the same request is done once and answered the same",
     ),
 ]
-__all__ = ["Answer", "Key", "once"]
+__all__ = ["Answer", "Key", "Once", "Repeatable"]
 
 
-async def once(
-    database: Database,
-    tenant: TenantId,
-    request: Request,
-    *,
-    key: str | None,
-    body: BaseModel | None,
-    work: Callable[[Tx], Awaitable[Answer]],
-) -> Response:
-    """The answer of ``work``, or what it answered to this key before."""
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What a request is known again by, and where that is kept."""
+
+    database: Database
+    tenant: TenantId
+    route: str
+    key: str | None
+
+    async def do(
+        self, work: Callable[[Tx], Awaitable[Answer]], *, body: BaseModel | None = None
+    ) -> Response:
+        """The answer of ``work``, or what it answered to this key before."""
+        fingerprint = _fingerprint(body)
+        async with self.database.transaction() as tx:
+            if self.key is None:
+                return _response(await work(tx))
+            kept = (self.tenant, self.route, self.key, fingerprint)
+            before = await requests.replay(tx, *kept)
+            if before is not None:
+                return _response(before, replayed=True)
+            answer = await requests.keep(tx, *kept, await work(tx))
+        return _response(answer)
+
+
+async def _once(services: Handed, asking: Asking, request: Request, key: Key = None) -> Once:
     route = f"{request.method} {request.url.path}"
-    key = _of_caller(request.state.caller, key)
-    fingerprint = _fingerprint(body)
-    async with database.transaction() as tx:
-        if key is None:
-            return _response(await work(tx))
-        before = await requests.replay(tx, tenant, route, key, fingerprint)
-        if before is not None:
-            return _response(before, replayed=True)
-        answer = await requests.keep(tx, tenant, route, key, fingerprint, await work(tx))
-    return _response(answer)
+    return Once(services.database, asking.tenant, route, _of_caller(asking, key))
+
+
+Repeatable = Annotated[Once, Depends(_once)]
 
 
 def _of_caller(caller: Caller, key: str | None) -> str | None:

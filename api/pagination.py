@@ -1,85 +1,57 @@
-"""Places in a list, signed, so that nobody can make one up or use one on another list."""
+"""One page of a list, as a client asks for it. Every list is asked for in the same words."""
 
-import hashlib
-import hmac
-import os
-import secrets
-import tempfile
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
+from uuid import UUID
 
-from fastapi import Query
+from fastapi import Depends, Query
 
-from api.problems import Code, Problem
+from api.places import Cursors
+from api.services import Handed
 
-MAC_BYTES = 16
-KEY_BYTES = 32
 LIMIT_MOST = 200
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MOST, description="How many at most")]
 PageCursor = Annotated[
     str | None, Query(max_length=512, description="`next_cursor` of the page before")
 ]
-T = TypeVar("T")
+Row = TypeVar("Row")
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True, slots=True)
-class Cursors:
-    """Makes cursors and reads them back. ``listing`` names the list with its filters."""
+class Paging:
+    """``listing``, wherever it is asked for, names the list with its filters."""
 
-    key: bytes = field(repr=False)
+    cursors: Cursors
+    limit: int
+    cursor: str | None
 
-    def seal(self, listing: str, place: object) -> str:
-        text = str(place).encode()
-        return urlsafe_b64encode(self._mac(listing, text) + text).rstrip(b"=").decode()
+    @property
+    def more(self) -> int:
+        """How many rows to read: one more than the page holds tells whether there is another."""
+        return self.limit + 1
 
-    def open(self, listing: str, cursor: str) -> str:
-        try:
-            raw = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-        except (NotBase64, ValueError):
-            raise _invalid() from None
-        mac, text = raw[:MAC_BYTES], raw[MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(listing, text)):
-            raise _invalid()
-        return text.decode()
+    def after(self, listing: str, make: Callable[[UUID], Place]) -> Place | None:
+        """The id that the page before ended with; None for the first page."""
+        return self.place(listing, lambda text: make(UUID(text)))
 
-    def _mac(self, listing: str, text: bytes) -> bytes:
-        message = listing.encode() + b"\0" + text
-        return hmac.new(self.key, message, hashlib.sha256).digest()[:MAC_BYTES]
+    def place(self, listing: str, read: Callable[[str], Place]) -> Place | None:
+        """The same for a list whose places are no ids."""
+        return None if self.cursor is None else read(self.cursors.open(listing, self.cursor))
 
-
-def cut(rows: Sequence[T], limit: int, place: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
-    """A page out of one row more than it holds, and the cursor of the next if there is one."""
-    if len(rows) <= limit:
-        return rows, None
-    page = rows[:limit]
-    return page, place(page[-1])
+    def cut(
+        self, listing: str, rows: Sequence[Row], place: Callable[[Row], object]
+    ) -> tuple[Sequence[Row], str | None]:
+        """The page out of the rows, and the cursor of the next one if there is one."""
+        if len(rows) <= self.limit:
+            return rows, None
+        some = rows[: self.limit]
+        return some, self.cursors.seal(listing, place(some[-1]))
 
 
-def keep_key(path: Path) -> bytes:
-    """The signing key in this file, made on first use. Processes that race agree on one."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)  # private from its first moment
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-        _publish(Path(name), path)
-    return path.read_bytes()
+async def _paging(services: Handed, limit: Limit = 50, cursor: PageCursor = None) -> Paging:
+    return Paging(services.cursors, limit, cursor)
 
 
-def _publish(made: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(made)
-    except FileExistsError:
-        pass  # another process was first: its key is the key
-    finally:
-        made.unlink()
-
-
-def _invalid() -> Problem:
-    return Problem(
-        Code.INVALID_CURSOR, "The cursor was not made by this server for this list and filter."
-    )
+Paged = Annotated[Paging, Depends(_paging)]

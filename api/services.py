@@ -18,8 +18,8 @@ from api.hub import Hub
 from api.listening import Manner
 from api.outputs import OutputPictures
 from api.owners import Owners
-from api.pagination import Cursors, keep_key
 from api.pictures import Pictures
+from api.places import Cursors, keep_key
 from api.quotas import Quotas
 from api.settings import ApiSettings
 from connectors import catalog

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.doors import Doors
 from api.edge import AT_ONCE
 from api.listening import Manner
-from api.pagination import Cursors
+from api.places import Cursors
 from api.quotas import Quotas
 from api.server import Server, listen
 from api.services import Services, open_services

@@ -3,10 +3,10 @@
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from api.needs import needs
-from api.once import Answer, Key, once
+from api.once import Answer, Repeatable
 from api.routes.runs import found, missing, tell, view
 from api.schemas import RunView
 from api.services import Handed, Tenant
@@ -34,8 +34,7 @@ async def answer(
     given: AnswerRequest,
     services: Handed,
     tenant: Tenant,
-    request: Request,
-    key: Key = None,
+    once: Repeatable,
 ) -> Response:
     """While a run waits for `input`, its `reason.question` says what it asks and how to answer.
 
@@ -54,6 +53,6 @@ async def answer(
         headers = {"Location": f"/v1/runs/{run_id}", "Retry-After": "1"}
         return Answer(202, headers, view(await found(tx, tenant, run_id)).model_dump(mode="json"))
 
-    response = await once(services.database, tenant, request, key=key, body=given, work=work)
+    response = await once.do(work, body=given)
     await tell(services, RunId(run_id))
     return response

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 
 from api.needs import needs
-from api.pagination import Limit, PageCursor, cut
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.routes.runs import found
 from api.schemas import ArtifactView, Page
@@ -32,12 +32,10 @@ async def page(
     services: Handed,
     tenant: Tenant,
     status: ArtifactStatus | None = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
+    paging: Paged,
 ) -> Page[ArtifactView]:
     """What was unchanged since an earlier run is listed there."""
     listing = f"artifacts:{tenant}:{run_id}:{status}"
-    after = None if cursor is None else int(services.cursors.open(listing, cursor))
     async with services.database.reading() as tx:
         run = await found(tx, tenant, run_id)
         rows = (
@@ -49,11 +47,11 @@ async def page(
                 run.connection,
                 run=RunId(run_id),
                 status=status,
-                after=None if after is None else ArtifactId(after),
-                limit=limit + 1,
+                after=paging.place(listing, lambda text: ArtifactId(int(text))),
+                limit=paging.more,
             )
         )
-    shown, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+    shown, next_cursor = paging.cut(listing, rows, lambda row: row.id)
     return Page(items=[_view(row) for row in shown], next_cursor=next_cursor)
 
 

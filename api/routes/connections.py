@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import ValidationError
 
 from api.accounts import (
@@ -20,8 +20,8 @@ from api.belonging import owner_of
 from api.disconnecting import as_credential, disconnect
 from api.handlers import invalid_config
 from api.needs import needs
-from api.once import Answer, Key, once
-from api.pagination import Limit, PageCursor, cut
+from api.once import Answer, Repeatable
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.schemas import NO_NUL, Page
 from api.services import Asking, Handed, Tenant
@@ -69,7 +69,7 @@ async def kinds() -> Page[ConnectorView]:
     response_model=ConnectionView,
 )
 async def connect(
-    wanted: ConnectionRequest, services: Handed, asking: Asking, request: Request, key: Key = None
+    wanted: ConnectionRequest, services: Handed, asking: Asking, once: Repeatable
 ) -> Response:
     """Connecting the same source again answers 200 with the connection that is there.
 
@@ -97,7 +97,7 @@ async def connect(
         view = (await _shown(tx, tenant, [connection]))[0]
         return Answer(201 if created else 200, headers, view.model_dump(mode="json"))
 
-    answer = await once(services.database, tenant, request, key=key, body=wanted, work=work)
+    answer = await once.do(work, body=wanted)
     await tell_woken(services, woken)
     return answer
 
@@ -111,22 +111,20 @@ async def connect(
 async def page(
     services: Handed,
     asking: Asking,
+    paging: Paged,
     owner: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
 ) -> Page[ConnectionView]:
     tenant, owner = asking.tenant, owner_of(asking, owner)
     listing = f"connections:{tenant}:{owner}"
-    after = None if cursor is None else UUID(services.cursors.open(listing, cursor))
     async with services.database.reading() as tx:
         rows = await connections.page(
             tx,
             tenant,
             owner=owner,
-            after=None if after is None else ConnectionId(after),
-            limit=limit + 1,
+            after=paging.after(listing, ConnectionId),
+            limit=paging.more,
         )
-        some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+        some, next_cursor = paging.cut(listing, rows, lambda row: row.id)
         items = await _shown(tx, tenant, some)
     return Page(items=items, next_cursor=next_cursor)
 

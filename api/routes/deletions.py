@@ -5,15 +5,15 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.held import Decided, DeletionDetail, DeletionView
 from api.needs import needs
-from api.once import Answer, Key, once
-from api.pagination import Limit, PageCursor, cut
+from api.once import Answer, Once, Repeatable
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.schemas import Page
-from api.services import Asking, Handed, Services, Tenant
+from api.services import Asking, Handed, Tenant
 from storage import deletions
 from storage.database import Tx
 from storage.deletions import Deletion
@@ -39,23 +39,21 @@ async def page(
     asking: Asking,
     connection_id: UUID | None = None,
     undecided: Annotated[bool, Query(description="Only what waits for a decision")] = True,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
+    paging: Paged,
 ) -> Page[DeletionView]:
     tenant, owner = asking.tenant, asking.owner
     listing = f"deletions:{tenant}:{owner}:{connection_id}:{undecided}"
-    after = None if cursor is None else UUID(services.cursors.open(listing, cursor))
     async with services.database.reading() as tx:
         rows = await deletions.page(
             tx,
             tenant,
             connection=None if connection_id is None else ConnectionId(connection_id),
             undecided=undecided,
-            after=after,
-            limit=limit + 1,
+            after=paging.place(listing, UUID),
+            limit=paging.more,
             owner=owner,
         )
-    some, following = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+    some, following = paging.cut(listing, rows, lambda row: row.id)
     return Page(items=[_shown(row) for row in some], next_cursor=following)
 
 
@@ -81,11 +79,9 @@ async def one(deletion_id: UUID, services: Handed, tenant: Tenant) -> DeletionDe
     summary="Say that they are gone: nobody finds them any more",
     response_model=Decided,
 )
-async def approve(
-    deletion_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def approve(deletion_id: UUID, once: Repeatable) -> Response:
     """What a listing has named since is kept. If one names them within a week, they come back."""
-    return await _decide(deletions.approve, deletion_id, services, tenant, request=request, key=key)
+    return await _decide(deletions.approve, deletion_id, once)
 
 
 @router.post(
@@ -95,11 +91,9 @@ async def approve(
     summary="Say that they are not gone: they are kept",
     response_model=Decided,
 )
-async def decline(
-    deletion_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def decline(deletion_id: UUID, once: Repeatable) -> Response:
     """The next listing that lacks them asks again."""
-    return await _decide(_declined, deletion_id, services, tenant, request=request, key=key)
+    return await _decide(_declined, deletion_id, once)
 
 
 async def _declined(tx: Tx, tenant: TenantId, deletion_id: UUID) -> tuple[Deletion, int] | None:
@@ -107,17 +101,9 @@ async def _declined(tx: Tx, tenant: TenantId, deletion_id: UUID) -> tuple[Deleti
     return None if it is None else (it, 0)
 
 
-async def _decide(
-    decide: Decide,
-    deletion_id: UUID,
-    services: Services,
-    tenant: TenantId,
-    *,
-    request: Request,
-    key: str | None,
-) -> Response:
+async def _decide(decide: Decide, deletion_id: UUID, once: Once) -> Response:
     async def work(tx: Tx) -> Answer:
-        answer = await decide(tx, tenant, deletion_id)
+        answer = await decide(tx, once.tenant, deletion_id)
         if answer is None:
             raise _none(deletion_id)
         it, hidden = answer
@@ -125,7 +111,7 @@ async def _decide(
         view = Decided(**_shown(it).model_dump(), hidden=hidden)
         return Answer(200, {}, view.model_dump(mode="json"))
 
-    return await once(services.database, tenant, request, key=key, body=None, work=work)
+    return await once.do(work)
 
 
 def _shown(it: Deletion) -> DeletionView:

@@ -4,17 +4,17 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.hooks import ReplayWanted, delivery_shown
 from api.hookviews import DeliveryView, Replayed
 from api.needs import needs
-from api.once import Answer, Key, once
-from api.pagination import Limit, PageCursor, cut
+from api.once import Answer, Once, Repeatable
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.routes.webhooks import found, none
 from api.schemas import Page
-from api.services import Handed, Services, Tenant
+from api.services import Handed, Tenant
 from storage.database import Tx
 from storage.ids import TenantId
 from storage.scopes import Scope
@@ -36,18 +36,21 @@ async def page(
     tenant: Tenant,
     *,
     status: Status = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
+    paging: Paged,
 ) -> Page[DeliveryView]:
     """The newest first, of thirty days."""
     listing = f"deliveries:{tenant}:{webhook_id}:{status}"
-    after = None if cursor is None else DeliveryId(UUID(services.cursors.open(listing, cursor)))
     async with services.database.reading() as tx:
         webhook = await found(tx, tenant, webhook_id)
         rows = await replaying.page(
-            tx, tenant, webhook.id, status=status, after=after, limit=limit + 1
+            tx,
+            tenant,
+            webhook.id,
+            status=status,
+            after=paging.after(listing, DeliveryId),
+            limit=paging.more,
         )
-    some, following = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+    some, following = paging.cut(listing, rows, lambda row: row.id)
     return Page(items=[delivery_shown(row) for row in some], next_cursor=following)
 
 
@@ -59,11 +62,9 @@ async def page(
     status_code=202,
     response_model=DeliveryView,
 )
-async def probe(
-    webhook_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def probe(webhook_id: UUID, once: Repeatable) -> Response:
     """A worker sends it as it sends everything else: the deliveries tell what came of it."""
-    return await _put_off(replaying.probe, webhook_id, services, tenant, request=request, key=key)
+    return await _put_off(replaying.probe, webhook_id, once)
 
 
 @router.post(
@@ -74,15 +75,7 @@ async def probe(
     status_code=202,
     response_model=DeliveryView,
 )
-async def replay(
-    webhook_id: UUID,
-    delivery_id: UUID,
-    services: Handed,
-    tenant: Tenant,
-    *,
-    request: Request,
-    key: Key = None,
-) -> Response:
+async def replay(webhook_id: UUID, delivery_id: UUID, once: Repeatable) -> Response:
     """Whatever became of it: also what was delivered, and what would be tried later."""
 
     async def again(tx: Tx, tenant: TenantId, webhook: WebhookId) -> Delivery | None:
@@ -91,7 +84,7 @@ async def replay(
             raise Problem(Code.NOT_FOUND, f"There is no delivery {delivery_id} of the webhook.")
         return it
 
-    return await _put_off(again, webhook_id, services, tenant, request=request, key=key)
+    return await _put_off(again, webhook_id, once)
 
 
 @router.post(
@@ -102,45 +95,33 @@ async def replay(
     status_code=202,
     response_model=Replayed,
 )
-async def replay_failed(
-    webhook_id: UUID,
-    wanted: ReplayWanted,
-    services: Handed,
-    tenant: Tenant,
-    *,
-    request: Request,
-    key: Key = None,
-) -> Response:
+async def replay_failed(webhook_id: UUID, wanted: ReplayWanted, once: Repeatable) -> Response:
     """A thousand at once, the oldest first; `more` says whether to ask again."""
 
     async def work(tx: Tx) -> Answer:
-        webhook = await _enabled(tx, tenant, webhook_id)
-        number = await replaying.replay_failed(tx, tenant, webhook.id, since=wanted.since)
+        webhook = await _enabled(tx, once.tenant, webhook_id)
+        number = await replaying.replay_failed(tx, once.tenant, webhook.id, since=wanted.since)
         more = number == replaying.AT_ONCE
         return Answer(202, {}, Replayed(replayed=number, more=more).model_dump(mode="json"))
 
-    return await once(services.database, tenant, request, key=key, body=wanted, work=work)
+    return await once.do(work, body=wanted)
 
 
 async def _put_off(
     make: Callable[[Tx, TenantId, WebhookId], Awaitable[Delivery | None]],
     webhook_id: UUID,
-    services: Services,
-    tenant: TenantId,
-    *,
-    request: Request,
-    key: str | None,
+    once: Once,
 ) -> Response:
     """Leave it to the workers."""
 
     async def work(tx: Tx) -> Answer:
-        webhook = await _enabled(tx, tenant, webhook_id)
-        made = await make(tx, tenant, webhook.id)
+        webhook = await _enabled(tx, once.tenant, webhook_id)
+        made = await make(tx, once.tenant, webhook.id)
         if made is None:
             raise none(webhook_id)
         return Answer(202, {}, delivery_shown(made).model_dump(mode="json"))
 
-    return await once(services.database, tenant, request, key=key, body=None, work=work)
+    return await once.do(work)
 
 
 async def _enabled(tx: Tx, tenant: TenantId, webhook_id: UUID) -> Webhook:

@@ -1,13 +1,15 @@
 """Which version of the workers gets the runs; for whoever operates this installation."""
 
+from dataclasses import replace
+
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from api.needs import needs
-from api.once import Answer, Key, once
+from api.once import Answer, Repeatable
 from api.problems import Code, Problem
 from api.rollout import ChangeView, DeploymentRequest, DeploymentView, FleetView, RampView
-from api.services import Handed, Tenant
+from api.services import Handed
 from storage import versions, workers
 from storage.database import Tx
 from storage.scopes import Scope
@@ -35,9 +37,7 @@ async def look(services: Handed) -> DeploymentView:
     summary="Activate a version, or give it a share of the runs",
     response_model=DeploymentView,
 )
-async def deploy(
-    wanted: DeploymentRequest, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def deploy(wanted: DeploymentRequest, services: Handed, once: Repeatable) -> Response:
     """Runs under way move at their next checkpoint, when workers of their new version live."""
 
     async def work(tx: Tx) -> Answer:
@@ -49,8 +49,8 @@ async def deploy(
         log.info("deployment.changed", active=after.active, ramp=after.ramp)
         return Answer(200, {}, (await _shown(tx, after)).model_dump(mode="json"))
 
-    everybodys = services.database.within(None)
-    response = await once(everybodys, tenant, request, key=key, body=wanted, work=work)
+    everybodys = replace(once, database=services.database.within(None))
+    response = await everybodys.do(work, body=wanted)
     await services.wakeup.ring()
     return response
 

@@ -13,7 +13,7 @@ from api.callers import Caller
 from api.keyviews import KeyMade, KeyRotation, KeyView, KeyWanted, shown
 from api.knocking import require
 from api.needs import needs
-from api.pagination import Limit, PageCursor, cut
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.schemas import Page
 from api.services import Asking, Handed, Tenant
@@ -61,15 +61,12 @@ async def create(
     operation_id="list_keys",
     summary="The tenant's keys, without their secrets",
 )
-async def page(
-    services: Handed, tenant: Tenant, limit: Limit = 50, cursor: PageCursor = None
-) -> Page[KeyView]:
+async def page(services: Handed, tenant: Tenant, paging: Paged) -> Page[KeyView]:
     """The newest first, also what is revoked or over."""
     listing = f"keys:{tenant}"
-    after = None if cursor is None else KeyId(UUID(services.cursors.open(listing, cursor)))
     async with services.database.reading() as tx:
-        rows = await keys.page(tx, tenant, after=after, limit=limit + 1)
-    some, following = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+        rows = await keys.page(tx, tenant, after=paging.after(listing, KeyId), limit=paging.more)
+    some, following = paging.cut(listing, rows, lambda row: row.id)
     return Page(items=[shown(row) for row in some], next_cursor=following)
 
 

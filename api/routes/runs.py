@@ -4,12 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 
 from api.needs import needs
-from api.once import Answer, Key, once
-from api.pagination import Limit, PageCursor, cut
+from api.once import Answer, Repeatable
+from api.pagination import Paged
 from api.preferences import applied, prefers
 from api.problems import Code, Problem
 from api.routes.connections import found as connection_found
@@ -52,8 +52,7 @@ async def start(
     connection_id: UUID,
     services: Handed,
     tenant: Tenant,
-    request: Request,
-    key: Key = None,
+    once: Repeatable,
     prefer: Annotated[str | None, Header(description="`return=minimal` for no body")] = None,
 ) -> Response:
     started: list[RunId] = []
@@ -67,7 +66,7 @@ async def start(
         started.append(run.id)
         return accepted(view(run))
 
-    response = await once(services.database, tenant, request, key=key, body=None, work=work)
+    response = await once.do(work)
     if started:
         await tell(services, started[0])
     return applied(response, prefers(prefer))
@@ -85,13 +84,11 @@ async def page(
     asking: Asking,
     connection_id: UUID | None = None,
     status: RunStatus | None = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
+    paging: Paged,
 ) -> Page[RunView]:
     """As SQL has them. What changes by the second (stages, rate, ETA) is in the run itself."""
     tenant, owner = asking.tenant, asking.owner
     listing = f"runs:{tenant}:{connection_id}:{status}:{owner}"
-    after = None if cursor is None else RunId(UUID(services.cursors.open(listing, cursor)))
     async with services.database.reading() as tx:
         rows = await runs.page(
             tx,
@@ -99,10 +96,10 @@ async def page(
             connection=None if connection_id is None else ConnectionId(connection_id),
             status=status,
             owner=owner,
-            after=after,
-            limit=limit + 1,
+            after=paging.after(listing, RunId),
+            limit=paging.more,
         )
-    some, next_cursor = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+    some, next_cursor = paging.cut(listing, rows, lambda row: row.id)
     items = [view(row) for row in some]
     return Page(items=items, next_cursor=next_cursor)
 

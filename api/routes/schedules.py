@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from api.needs import needs
-from api.once import Answer, Key, once
-from api.pagination import Limit, PageCursor, cut
+from api.once import Answer, Once, Repeatable
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.routes.connections import found
 from api.scheduling import ScheduleHistory, ScheduleRequest, ScheduleView
 from api.schemas import Page
-from api.services import Asking, Handed, Services, Tenant
+from api.services import Asking, Handed, Tenant
 from api.timetable import cadence, shown, with_history
 from storage import schedules
 from storage.database import Tx
@@ -34,17 +34,16 @@ Ask = Callable[[Tx, TenantId, ConnectionId], Awaitable[Schedule | None]]
     operation_id="list_schedules",
     summary="What is ingested by itself",
 )
-async def page(
-    services: Handed, asking: Asking, limit: Limit = 50, cursor: PageCursor = None
-) -> Page[ScheduleView]:
+async def page(services: Handed, asking: Asking, paging: Paged) -> Page[ScheduleView]:
     """The newest connection first."""
     tenant, owner = asking.tenant, asking.owner
     listing = f"schedules:{tenant}:{owner}"
-    after = None if cursor is None else ConnectionId(UUID(services.cursors.open(listing, cursor)))
     async with services.database.reading() as tx:
-        rows = await schedules.page(tx, tenant, after=after, limit=limit + 1, owner=owner)
+        rows = await schedules.page(
+            tx, tenant, after=paging.after(listing, ConnectionId), limit=paging.more, owner=owner
+        )
         last = await schedules.latest(tx, tenant, [row.connection for row in rows])
-    some, following = cut(rows, limit, lambda row: services.cursors.seal(listing, row.connection))
+    some, following = paging.cut(listing, rows, lambda row: row.connection)
     items = [shown(row, last.get(row.connection)) for row in some]
     return Page(items=items, next_cursor=following)
 
@@ -103,11 +102,9 @@ async def delete(connection_id: UUID, services: Handed, tenant: Tenant) -> None:
     summary="Come to no tick until it is resumed",
     response_model=ScheduleView,
 )
-async def pause(
-    connection_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def pause(connection_id: UUID, once: Repeatable) -> Response:
     """A run that goes on is not paused by it."""
-    return await _ask(schedules.pause, connection_id, services, tenant, request=request, key=key)
+    return await _ask(schedules.pause, connection_id, once)
 
 
 @router.post(
@@ -117,31 +114,21 @@ async def pause(
     summary="Go on with the next tick",
     response_model=ScheduleView,
 )
-async def resume(
-    connection_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def resume(connection_id: UUID, once: Repeatable) -> Response:
     """Ticks that came while it was paused were not wanted, and are not made up for."""
-    return await _ask(schedules.resume, connection_id, services, tenant, request=request, key=key)
+    return await _ask(schedules.resume, connection_id, once)
 
 
-async def _ask(
-    ask: Ask,
-    connection_id: UUID,
-    services: Services,
-    tenant: TenantId,
-    *,
-    request: Request,
-    key: str | None,
-) -> Response:
+async def _ask(ask: Ask, connection_id: UUID, once: Once) -> Response:
     async def work(tx: Tx) -> Answer:
-        schedule = await ask(tx, tenant, ConnectionId(connection_id))
+        schedule = await ask(tx, once.tenant, ConnectionId(connection_id))
         if schedule is None:
             raise _none(connection_id)
-        last = await schedules.latest(tx, tenant, [schedule.connection])
+        last = await schedules.latest(tx, once.tenant, [schedule.connection])
         view = shown(schedule, last.get(schedule.connection))
         return Answer(200, {}, view.model_dump(mode="json"))
 
-    return await once(services.database, tenant, request, key=key, body=None, work=work)
+    return await once.do(work)
 
 
 def _none(connection_id: UUID) -> Problem:

@@ -9,7 +9,7 @@ from api.accounts import ConnectSessionMade, ConnectSessionRequest, ConnectSessi
 from api.belonging import owner_of
 from api.browsers import here
 from api.needs import needs
-from api.once import Answer, Key, once
+from api.once import Answer, Repeatable
 from api.problems import Code, Problem
 from api.routes.connections import found
 from api.services import Asking, Handed, Services, Tenant
@@ -36,7 +36,7 @@ async def begin(
     services: Handed,
     asking: Asking,
     request: Request,
-    key: Key = None,
+    once: Repeatable,
 ) -> Response:
     """The link is good for an hour, and for the first browser that opens it."""
     _check(wanted, services)
@@ -66,7 +66,7 @@ async def begin(
         headers = {"Location": f"/v1/connect-sessions/{session.id}"}
         return Answer(201, headers, made.model_dump(mode="json"))
 
-    return await once(services.database, tenant, request, key=key, body=wanted, work=work)
+    return await once.do(work, body=wanted)
 
 
 @router.get(

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Response
 from api.hooks import RotateWanted, WebhookChange, WebhookWanted, shown
 from api.hookviews import WebhookMade, WebhookView
 from api.needs import needs
-from api.pagination import Limit, PageCursor, cut
+from api.pagination import Paged
 from api.problems import Code, Problem
 from api.schemas import Page
 from api.services import Handed, Services, Tenant
@@ -69,15 +69,14 @@ async def create(
     operation_id="list_webhooks",
     summary="Who is told, and how that goes",
 )
-async def page(
-    services: Handed, tenant: Tenant, limit: Limit = 50, cursor: PageCursor = None
-) -> Page[WebhookView]:
+async def page(services: Handed, tenant: Tenant, paging: Paged) -> Page[WebhookView]:
     """The newest first."""
     listing = f"webhooks:{tenant}"
-    after = None if cursor is None else WebhookId(UUID(services.cursors.open(listing, cursor)))
     async with services.database.reading() as tx:
-        rows = await webhooks.page(tx, tenant, after=after, limit=limit + 1)
-    some, following = cut(rows, limit, lambda row: services.cursors.seal(listing, row.id))
+        rows = await webhooks.page(
+            tx, tenant, after=paging.after(listing, WebhookId), limit=paging.more
+        )
+    some, following = paging.cut(listing, rows, lambda row: row.id)
     return Page(items=[shown(row) for row in some], next_cursor=following)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from api.needs import needs
-from api.once import Answer, Key, once
+from api.once import Answer, Once, Repeatable
 from api.routes.runs import accepted, missing, tell, view
 from api.schemas import RunView, Started
-from api.services import Handed, Services, Tenant
+from api.services import Handed, Services
 from storage import runs
 from storage.database import Tx
 from storage.ids import RunId, TenantId
@@ -35,11 +35,9 @@ Ask = Callable[[Tx, TenantId, RunId], Awaitable[Run | None]]
     status_code=202,
     response_model=RunView,
 )
-async def cancel(
-    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def cancel(run_id: UUID, services: Handed, once: Repeatable) -> Response:
     """The run as the list has it, without what changes by the second."""
-    return await _ask(runs.cancel, run_id, services, tenant, request=request, key=key)
+    return await _ask(runs.cancel, run_id, services, once)
 
 
 @router.post(
@@ -50,11 +48,9 @@ async def cancel(
     status_code=202,
     response_model=RunView,
 )
-async def pause(
-    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def pause(run_id: UUID, services: Handed, once: Repeatable) -> Response:
     """The run as the list has it, without what changes by the second."""
-    return await _ask(runs.pause, run_id, services, tenant, request=request, key=key)
+    return await _ask(runs.pause, run_id, services, once)
 
 
 @router.post(
@@ -65,11 +61,9 @@ async def pause(
     status_code=202,
     response_model=RunView,
 )
-async def resume(
-    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def resume(run_id: UUID, services: Handed, once: Repeatable) -> Response:
     """It takes a pause back that nobody came to yet; a run that is not paused just goes on."""
-    return await _ask(runs.resume, run_id, services, tenant, request=request, key=key)
+    return await _ask(runs.resume, run_id, services, once)
 
 
 @router.post(
@@ -80,14 +74,12 @@ async def resume(
     status_code=202,
     response_model=Started,
 )
-async def retry_failed(
-    run_id: UUID, services: Handed, tenant: Tenant, request: Request, key: Key = None
-) -> Response:
+async def retry_failed(run_id: UUID, services: Handed, once: Repeatable) -> Response:
     """All that is failed in the connection of a run that is over, and what has changed since."""
     started: list[RunId] = []
 
     async def work(tx: Tx) -> Answer:
-        answer = await runs.retry(tx, tenant, RunId(run_id))
+        answer = await runs.retry(tx, once.tenant, RunId(run_id))
         if answer is None:
             raise missing(run_id)
         new, created = answer
@@ -95,29 +87,21 @@ async def retry_failed(
         started.append(new.id)
         return accepted(view(new))
 
-    response = await once(services.database, tenant, request, key=key, body=None, work=work)
+    response = await once.do(work)
     for new_id in started:
         await tell(services, new_id)
     return response
 
 
-async def _ask(
-    ask: Ask,
-    run_id: UUID,
-    services: Services,
-    tenant: TenantId,
-    *,
-    request: Request,
-    key: str | None,
-) -> Response:
+async def _ask(ask: Ask, run_id: UUID, services: Services, once: Once) -> Response:
     async def work(tx: Tx) -> Answer:
-        run = await ask(tx, tenant, RunId(run_id))
+        run = await ask(tx, once.tenant, RunId(run_id))
         if run is None:
             raise missing(run_id)
         log.info("run.asked", run_id=str(run_id), ask=ask.__name__, status=run.status)
         headers = {"Location": f"/v1/runs/{run.id}", "Retry-After": "1"}
         return Answer(202, headers, view(run).model_dump(mode="json"))
 
-    response = await once(services.database, tenant, request, key=key, body=None, work=work)
+    response = await once.do(work)
     await tell(services, RunId(run_id))
     return response

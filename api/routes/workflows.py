@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 
 from api import workflows as views
 from api.belonging import absent
 from api.callers import Caller
 from api.needs import needs
-from api.once import Answer, Key, once
+from api.once import Answer, Once, Repeatable
 from api.problems import Code, Problem
 from api.routes.connections import found as connection_found
 from api.routes.runs import accepted, found, tell, view
@@ -72,10 +72,10 @@ async def one(name: str, services: Handed, tenant: Tenant) -> WorkflowView:  # n
     response_model=Started,
 )
 async def start(
-    *, name: str, given: Input, services: Handed, asking: Asking, request: Request, key: Key = None
+    *, name: str, given: Input, services: Handed, asking: Asking, once: Repeatable
 ) -> Response:
     """Its events and its output can be followed at once. Each request is a run of its own."""
-    response, _ = await _start(name, given, services, asking, request=request, key=key)
+    response, _ = await _start(name, given, services, asking, once)
     return response
 
 
@@ -91,13 +91,12 @@ async def run(
     given: Input,
     services: Handed,
     asking: Asking,
-    request: Request,
-    key: Key = None,
+    once: Repeatable,
     prefer: Prefer = None,
 ) -> Response:
     """200 with the result if it is there in time, else 202 with the run, which goes on."""
     seconds = _patience(prefer)
-    response, run_id = await _start(name, given, services, asking, request=request, key=key)
+    response, run_id = await _start(name, given, services, asking, once)
     waited = {"Preference-Applied": f"wait={seconds}", "Vary": "Prefer"}
     if await ends_within(services.hub, asking.tenant, run_id, seconds=seconds):
         return await _result(services, asking.tenant, run_id, waited)
@@ -110,9 +109,7 @@ async def _start(
     given: Input,
     services: Services,
     asking: Caller,
-    *,
-    request: Request,
-    key: str | None,
+    once: Once,
 ) -> tuple[Response, RunId]:
     tenant = asking.tenant
     asked: list[RunId] = []
@@ -134,7 +131,7 @@ async def _start(
         asked.append(new.id)
         return accepted(view(new))
 
-    response = await once(services.database, tenant, request, key=key, body=given, work=work)
+    response = await once.do(work, body=given)
     if asked:
         await tell(services, asked[0])
     return response, RunId(UUID(response.headers["Location"].rpartition("/")[2]))

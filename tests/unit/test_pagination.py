@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from api.pagination import Cursors, cut, keep_key
+from api.pagination import Paging
+from api.places import Cursors, keep_key
 from api.problems import Code, Problem
 
 CURSORS = Cursors(b"one key")
@@ -44,8 +45,13 @@ def test_no_byte_of_a_cursor_can_be_changed() -> None:
 
 
 def test_a_page_has_a_cursor_only_if_there_is_more() -> None:
-    assert cut([1, 2, 3], 3, str) == ([1, 2, 3], None)
-    assert cut([1, 2, 3, 4], 3, str) == ([1, 2, 3], "3")
+    first = Paging(CURSORS, limit=3, cursor=None)
+
+    assert first.place("runs", int) is None
+    assert first.cut("runs", [1, 2, 3], int) == ([1, 2, 3], None)
+    some, following = first.cut("runs", [1, 2, 3, 4], int)
+    assert some == [1, 2, 3]
+    assert Paging(CURSORS, limit=3, cursor=following).place("runs", int) == 3
 
 
 def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
