@@ -15,7 +15,6 @@ from connectors.hearing import Ear, Forged, Hearing, HintSettings, Told, Unset
 from storage import hints
 from storage.clock import shared_now
 from storage.database import Database
-from storage.errors import StorageUnavailable
 from storage.hints import Heard, Subject
 
 MOST_AT_ONCE = 1_000
@@ -27,7 +26,7 @@ class Letter:
 
     heard: Heard
     kept: bool = False
-    refused: StorageUnavailable | None = None
+    refused: Exception | None = None
 
     def is_open(self) -> bool:
         return not self.kept and self.refused is None
@@ -75,7 +74,7 @@ class Letterbox:
             ) from None
 
     async def _keep(self, heard: Heard) -> None:
-        """Whoever has the turn keeps all that wait for it. Raises ``StorageUnavailable``."""
+        """Whoever has the turn keeps all that wait for it. Raises why it could not be kept."""
         letter = Letter(heard)
         self._waiting.append(letter)
         async with self._turn:
@@ -90,7 +89,7 @@ class Letterbox:
             async with self.database.reading() as tx:
                 moment = await shared_now(tx)
             await hints.take(self.database, [each.heard for each in some], moment=moment)
-        except StorageUnavailable as error:
+        except Exception as error:  # noqa: BLE001  # it travels to each who waits for it
             for each in some:
                 each.refused = error
         else:

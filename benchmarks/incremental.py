@@ -23,6 +23,7 @@ import httpx
 import structlog
 
 from benchmarks.memory import processor_seconds
+from benchmarks.sources import connect_local
 from connectors import catalog
 from pipelines.flows.attempt import perform
 from pipelines.llm.settings import ModelSettings
@@ -31,7 +32,7 @@ from pipelines.runtime import Services, open_work
 from pipelines.settings import PipelineSettings
 from pipelines.stages import warm
 from pipelines.workshop import open_workshop
-from storage import connections, embedded, runs, tenants
+from storage import embedded, runs
 from storage.connections import Connection
 from storage.counts import Counts
 from storage.database import open_database
@@ -154,16 +155,7 @@ def _provider() -> Iterator[Mock]:
 
 async def _connect(services: Services, source: Path) -> Connection:
     async with services.database.transaction() as tx:
-        await tenants.ensure_local(tx)
-        connection, _ = await connections.connect(
-            tx,
-            LOCAL_TENANT,
-            owner="bench",
-            kind="local",
-            title="Many files",
-            config={"path": str(source)},
-        )
-    return connection
+        return await connect_local(tx, source)
 
 
 async def _run(services: Services, connection: Connection, mock: Mock | None) -> Ran:

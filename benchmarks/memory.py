@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import connections, embedded, runs, tenants
+from benchmarks.sources import connect_local
+from storage import embedded, runs
 from storage.database import Database, open_database
 from storage.ids import LOCAL_TENANT, RunId
 from storage.runs import Run
@@ -77,15 +78,7 @@ async def _peak(home: Path, source: Path, environment: Mapping[str, str]) -> Mem
 
 async def _ask_for(database: Database, source: Path) -> RunId:
     async with database.transaction() as tx:
-        await tenants.ensure_local(tx)
-        connection, _ = await connections.connect(
-            tx,
-            LOCAL_TENANT,
-            owner="bench",
-            kind="local",
-            title="Many files",
-            config={"path": str(source)},
-        )
+        connection = await connect_local(tx, source)
         run, _ = await runs.request(
             tx, LOCAL_TENANT, connection=connection, workflow="ingest", input={}
         )

@@ -4,10 +4,11 @@ What is told is a hint: it is verified and says where to look. It is never data,
 looked at whether hints come or not.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -104,3 +105,12 @@ class Hearing:
     open: Callable[[HintSettings], Ear]
     topic: Callable[[HintSettings], str | None] = _nowhere
     place: str | None = None
+
+
+def object_of(body: bytes) -> Mapping[str, Any]:
+    """Nothing, if it is no JSON object: it was signed, and another one would be no better."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -6,7 +6,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from pipelines.rounds import every
+from pipelines.rounds import come_to, every
 from pipelines.runtime import Services
 from storage import crashpoints, erasing
 from storage.erasing import Erasure, Step
@@ -40,11 +40,7 @@ class Eraser:
         async with self.services.database.reading() as tx:
             unfinished = await erasing.unfinished(tx)
         waits: tuple[type[Exception], ...] = (*self.away, StorageUnavailable)
-        for each in unfinished:
-            try:
-                await self.erase(each)
-            except waits as error:
-                log.warning("erasing.waits", erasure=str(each.id), reason=str(error))
+        await come_to(unfinished, self.erase, waits="erasing.waits", passing=waits)
 
     async def erase(self, erasure: Erasure) -> None:
         while erasure.finished_at is None:

@@ -10,10 +10,11 @@ from datetime import datetime
 import structlog
 
 from connectors.connector import Spec
-from pipelines.rounds import every
+from pipelines.rounds import come_to, every
 from storage import crashpoints, hints
 from storage.clock import shared_now
 from storage.database import Database, Tx
+from storage.hints import Pending
 from storage.ids import RunId
 
 LOOK_SECONDS = 2.0
@@ -36,19 +37,20 @@ class Hinting:
 
     async def look(self) -> Sequence[RunId]:
         """Start what is due, and answer what was started."""
-        started = []
         async with self.database.reading() as tx:
             due = await hints.due(tx, moment=await self.now(tx))
-        for tenant, connection, kind in due:
-            async with self.database.transaction() as tx:
-                moment, place = await self.now(tx), self._place(kind)
-                run = await hints.lead(tx, tenant, connection, moment=moment, place=place)
-                crashpoints.reached("hints.leading")
-            if run is not None:
-                log.info("hints.led", connection=str(connection), run=str(run))
-                self.started(run)
-                started.append(run)
-        return started
+        return await come_to(due, self._lead, waits="hints.wait")
+
+    async def _lead(self, pending: Pending) -> RunId | None:
+        tenant, connection, kind = pending
+        async with self.database.transaction() as tx:
+            moment, place = await self.now(tx), self._place(kind)
+            run = await hints.lead(tx, tenant, connection, moment=moment, place=place)
+            crashpoints.reached("hints.leading")
+        if run is not None:
+            log.info("hints.led", connection=str(connection), run=str(run))
+            self.started(run)
+        return run
 
     def _place(self, kind: str) -> str | None:
         spec = self.specs.get(kind)

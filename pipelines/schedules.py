@@ -10,12 +10,13 @@ from datetime import datetime
 
 import structlog
 
-from pipelines.rounds import every
+from pipelines.rounds import come_to, every
 from storage import crashpoints, schedules
 from storage.clock import shared_now
 from storage.database import Database, Tx
 from storage.ids import RunId
 from storage.schedules import Outcome, Tick
+from storage.schedules.firing import Scheduled
 
 LOOK_SECONDS = 2.0
 
@@ -36,17 +37,17 @@ class Scheduler:
 
     async def look(self) -> Sequence[Tick]:
         """Come to all that is due. What another one came to first is not in the answer."""
-        ticks = []
         async with self.database.reading() as tx:
             due = await schedules.due(tx, moment=await self.now(tx))
-        for which in due:
-            async with self.database.transaction() as tx:
-                tick = await schedules.fire(tx, which, moment=await self.now(tx))
-                crashpoints.reached("schedule.firing")
-            if tick is not None:
-                self._tell(tick)
-                ticks.append(tick)
-        return ticks
+        return await come_to(due, self._fire, waits="schedules.wait")
+
+    async def _fire(self, which: Scheduled) -> Tick | None:
+        async with self.database.transaction() as tx:
+            tick = await schedules.fire(tx, which, moment=await self.now(tx))
+            crashpoints.reached("schedule.firing")
+        if tick is not None:
+            self._tell(tick)
+        return tick
 
     def _tell(self, tick: Tick) -> None:
         log.info(

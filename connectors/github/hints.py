@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.hearing import Forged, HintSettings, Told, Unset
+from connectors.hearing import Forged, HintSettings, Told, Unset, object_of
 
 SETTING = "HEADWATER_GITHUB_WEBHOOK_SECRET"
 SIGNATURE, DELIVERY, EVENT = "x-hub-signature-256", "x-github-delivery", "x-github-event"
@@ -20,7 +19,7 @@ class GitHubEar:
 
     async def hear(self, headers: Mapping[str, str], body: bytes) -> Told | None:
         self._verify(headers.get(SIGNATURE, ""), body)
-        told = _mapping(body)
+        told = object_of(body)
         if headers.get(EVENT) == "ping" or not told:
             return None
         repository, installation = _of(told, "repository"), _of(told, "installation")
@@ -56,15 +55,6 @@ def open_ear(settings: HintSettings) -> GitHubEar:
     if not secrets:
         raise Unset(SETTING)
     return GitHubEar(secrets)
-
-
-def _mapping(body: bytes) -> Mapping[str, Any]:
-    """Nothing, if it is no JSON object: GitHub signed it, and asking again would not mend it."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _of(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:

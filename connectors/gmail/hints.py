@@ -2,13 +2,11 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from connectors.google.identity import Identity
-from connectors.hearing import HintSettings, Told, Unset
+from connectors.hearing import HintSettings, Told, Unset, object_of
 
 AUDIENCE, ACCOUNT = "HEADWATER_GMAIL_PUSH_AUDIENCE", "HEADWATER_GMAIL_PUSH_ACCOUNT"
 _MOST_POSITION = 2**63 - 1
@@ -21,10 +19,10 @@ class GmailEar:
     async def hear(self, headers: Mapping[str, str], body: bytes) -> Told | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         await self.identity.check(token.strip() if scheme.lower() == "bearer" else "")
-        message = _mapping(body).get("message")
+        message = object_of(body).get("message")
         if not isinstance(message, dict):
             return None
-        told = _mapping(_decoded(message.get("data")))
+        told = object_of(_decoded(message.get("data")))
         address, position = told.get("emailAddress"), str(told.get("historyId", ""))
         name = message.get("messageId", message.get("message_id"))
         if not isinstance(address, str) or not isinstance(name, str) or not _fits(position):
@@ -53,12 +51,3 @@ def _decoded(data: object) -> bytes:
         return base64.b64decode(data, validate=True) if isinstance(data, str) else b""
     except (binascii.Error, ValueError):
         return b""
-
-
-def _mapping(body: bytes) -> Mapping[str, Any]:
-    """Nothing, if it is no JSON object: to be sent it again would not mend it."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}

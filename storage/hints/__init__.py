@@ -4,7 +4,7 @@ Hints are never data and never the truth, which the schedules' looks are: one th
 nothing. However many come, a connection has one row of them, and one run after they came.
 """
 
-from storage.hints.leading import APART, SETTLE, due, lead
+from storage.hints.leading import APART, SETTLE, Pending, due, lead
 from storage.hints.taking import forget, take
 from storage.hints.values import Heard, Hinted, Subject, get, remove
 
@@ -13,6 +13,7 @@ __all__ = [
     "SETTLE",
     "Heard",
     "Hinted",
+    "Pending",
     "Subject",
     "due",
     "forget",

@@ -24,6 +24,7 @@ from storage.ids import LOCAL_TENANT
 from storage.scopes import Scope
 from storage.streams.memory import MemoryEventLog
 from storage.workflows import Published
+from tests.marks import on_sqlite
 from tests.serving import Story, serving
 
 BRIEF = Manner(age=timedelta(milliseconds=50))
@@ -69,7 +70,7 @@ async def stranger(url: str, folder: Path, *more: str) -> tuple[int | None, str]
     return process.returncode, said.decode()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_the_api_keeps_what_its_document_promises(database: Database, tmp_path: Path) -> None:
     async with served(database, asks_for_keys=False) as url:
         code, said = await stranger(url, tmp_path, "--exclude-checks", "ignored_auth")
@@ -77,7 +78,7 @@ async def test_the_api_keeps_what_its_document_promises(database: Database, tmp_
     assert code == 0, said
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_it_keeps_it_for_those_with_a_key_and_for_nobody_else(
     database: Database, tmp_path: Path
 ) -> None:

@@ -1,8 +1,6 @@
 """The page of a connection in a real browser: when it is ingested by itself."""
 
-import shutil
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -11,20 +9,14 @@ from storage.database import Database
 from storage.streams.memory import MemoryEventLog
 from tests.acceptance.browsers import browsing, needs_chromium, watched
 from tests.integration.api.test_deletions import doubted
+from tests.marks import on_sqlite
 from tests.serving import Served, Story, serving
 
 pytestmark = [
+    on_sqlite,
     pytest.mark.timeout(120),
     needs_chromium,
 ]
-
-
-@pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    """One kind of database is enough here."""
-    file = tmp_path / "headwater.db"
-    shutil.copyfile(migrated_sqlite, file)
-    return f"sqlite+aiosqlite:///{file}"
 
 
 @pytest.fixture

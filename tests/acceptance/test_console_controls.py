@@ -1,8 +1,6 @@
 """The console's buttons in a real browser: what is asked of a run, and what the page says then."""
 
-import shutil
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -14,20 +12,14 @@ from storage.events import EventKind, EventLog, RunStatus
 from storage.streams.redis import RedisEventLog
 from tests.acceptance.browsers import browsing, needs_chromium, watched
 from tests.asked import failed, found
+from tests.marks import on_sqlite
 from tests.serving import Served, Story, serving
 
 pytestmark = [
+    on_sqlite,
     pytest.mark.timeout(120),
     needs_chromium,
 ]
-
-
-@pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    """One kind of database is enough here."""
-    file = tmp_path / "headwater.db"
-    shutil.copyfile(migrated_sqlite, file)
-    return f"sqlite+aiosqlite:///{file}"
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The console of a server that asks for keys, in a real browser."""
 
-import shutil
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -13,19 +11,14 @@ from storage.events import EventKind, EventLog
 from storage.ids import LOCAL_TENANT
 from storage.streams.memory import MemoryEventLog
 from tests.acceptance.browsers import browsing, needs_chromium
+from tests.marks import on_sqlite
 from tests.serving import Served, Story, serving
 
 pytestmark = [
+    on_sqlite,
     pytest.mark.timeout(120),
     needs_chromium,
 ]
-
-
-@pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    file = tmp_path / "headwater.db"
-    shutil.copyfile(migrated_sqlite, file)
-    return f"sqlite+aiosqlite:///{file}"
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Answering a run's question on its page, in a real browser."""
 
-import shutil
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +14,12 @@ from storage.events import EventLog
 from storage.ids import RunId
 from storage.streams.redis import RedisEventLog
 from tests.acceptance.browsers import browsing, needs_chromium, watched
+from tests.marks import on_sqlite
 from tests.questioned import asks
 from tests.serving import serving
 
 pytestmark = [
+    on_sqlite,
     pytest.mark.timeout(120),
     needs_chromium,
 ]
@@ -38,14 +38,6 @@ SCHEMA: Mapping[str, Any] = {
     "required": ["approved", "tone", "pages", "by", "tags"],
     "additionalProperties": False,
 }
-
-
-@pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    """One kind of database is enough here."""
-    file = tmp_path / "headwater.db"
-    shutil.copyfile(migrated_sqlite, file)
-    return f"sqlite+aiosqlite:///{file}"
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from storage.search import Searcher, vectors_postgres
 from storage.search.scope import Scope
 from storage.tables import embeddings
 from tests.indexed import Library
+from tests.marks import on_postgresql
 
 OTHER = Index("an/other:model's", 8)
-on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from storage.search import vectors_postgres
 from storage.search.scope import Scope
 from storage.search.vectors_sqlite import CHURN_AT_LEAST, Matrices
 from tests.indexed import Library
+from tests.marks import on_postgresql, on_sqlite
 
 TEXT = "The train to the mountains leaves the station at seven."
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from storage.events import RunStatus
 from storage.ids import LOCAL_TENANT
 from storage.runs import Run
 from tests.ingesting import House, notes, open_house
+from tests.marks import on_sqlite
 from tests.mockprovider import UNLIMITED, Mock
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 Open = Callable[..., AbstractAsyncContextManager[House]]
 EMBEDDING = {"embedding_model": "mock-embedding"}

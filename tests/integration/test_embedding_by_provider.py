@@ -31,10 +31,10 @@ from storage.queries import Queries
 from storage.search import Searcher
 from storage.tables import embeddings
 from tests.ingesting import notes, open_house
+from tests.marks import on_sqlite
 from tests.mockprovider import UNLIMITED, Mock
 
 PRICES = Prices({"v": Price(1_000, 0, 0), "m": Price(1, 1, 1)}, "a test", "2026-11-25")
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def thinking(gateway: ScriptedGateway, model: str | None = "v") -> Thinking:

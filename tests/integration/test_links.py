@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.ids import RunId
 from storage.streams.redis import Channel, RedisEventLog
 from tests.integration.api.following import SSE
+from tests.marks import on_sqlite
 from tests.serving import serving
 from tests.sse import told
 from tests.waiting import wait_until
@@ -25,7 +26,7 @@ from tests.working import look, working
 
 pytestmark = [
     pytest.mark.timeout(240),
-    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+    on_sqlite,
 ]
 
 MANY = 40

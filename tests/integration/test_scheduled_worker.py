@@ -19,6 +19,7 @@ from storage.schedules import Cadence, Tick
 from storage.tables import hints
 from storage.tables import schedules as table
 from tests.hooked import KEY, hooked
+from tests.marks import on_sqlite
 from tests.waiting import wait_until
 from tests.working import ask_for, finished, kinds, look, processed, working
 
@@ -72,7 +73,7 @@ async def came_of_a_hint(database: Database, before: Run) -> Run:
     return found[0]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_what_a_schedule_started_yields_the_only_slot_and_is_erased_with_its_connection(
     database: Database, database_url: str, redis_url: str, prefect_url: str, tmp_path: Path
 ) -> None:

@@ -23,10 +23,10 @@ from storage.ids import LOCAL_TENANT
 from storage.money import Budget, Spent
 from storage.profiles import Profile
 from tests.ingesting import notes, open_house
+from tests.marks import on_sqlite
 from tests.smallmodel import NAME, weights
 
 CALLER = Caller(purpose="read", tenant=LOCAL_TENANT)
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 pytestmark = [
     pytest.mark.skipif(weights() is None, reason="no weights: `make test-model` installs them"),
     pytest.mark.timeout(300),

@@ -17,6 +17,7 @@ from storage.ids import LOCAL_TENANT, RunId
 from storage.streams.connect import open_redis
 from storage.streams.redis import RedisEventLog
 from storage.versions import Role
+from tests.marks import on_postgresql, on_sqlite
 from tests.prefect_fixtures import free_port, prefect_server
 from tests.waiting import wait_until
 from tests.working import Worker, ask_for, finished, kinds, look, processed, working
@@ -25,8 +26,6 @@ pytestmark = pytest.mark.timeout(240)
 
 FILES = 400
 MANY = 1_500  # they last long enough to be stopped in the middle
-sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def site(
     return Site(database, tmp_path, redis_url, prefect_url, environment)
 
 
-@postgresql
+@on_postgresql
 async def test_a_killed_workers_run_is_finished_by_another_with_exact_counts(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("first") as first:
@@ -87,7 +86,7 @@ async def test_a_killed_workers_run_is_finished_by_another_with_exact_counts(sit
         await prefect_shows(site, run_id, {1: "Crashed", 2: "Completed"})
 
 
-@sqlite
+@on_sqlite
 async def test_a_terminated_worker_hands_its_run_over_and_ends_well(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("first") as first:
@@ -107,7 +106,7 @@ async def test_a_terminated_worker_hands_its_run_over_and_ends_well(site: Site) 
     assert EventKind.ATTEMPT_LOST not in story
 
 
-@sqlite
+@on_sqlite
 async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(MANY))
     with site.worker("worker"):
@@ -120,7 +119,7 @@ async def test_a_cancelled_run_stops_soon_and_keeps_what_is_indexed(site: Site) 
         assert 100 <= run.counts.processed < MANY
 
 
-@postgresql
+@on_postgresql
 async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(MANY))
     with site.worker("worker"):
@@ -138,7 +137,7 @@ async def test_a_paused_run_goes_on_when_it_is_resumed(site: Site) -> None:
 
 # Wherever it is frozen, also within a transaction. SQLite's one write lock cannot be taken from a
 # process that is frozen with it (docs/architecture.md), so there this would be a matter of chance.
-@postgresql
+@on_postgresql
 async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("first") as first:
@@ -155,7 +154,7 @@ async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
     assert await kinds(site.database, run_id) == story
 
 
-@postgresql
+@on_postgresql
 async def test_a_run_goes_over_to_the_version_that_is_activated(site: Site) -> None:
     async with site.database.transaction() as tx:
         await versions.activate(tx, "1")
@@ -182,7 +181,7 @@ async def test_a_run_goes_over_to_the_version_that_is_activated(site: Site) -> N
     assert (fleets["2"].role, fleets["2"].workers) == (Role.ACTIVE, 1)
 
 
-@sqlite
+@on_sqlite
 async def test_a_run_waits_for_prefect_and_starts_when_it_is_there(site: Site) -> None:
     port = free_port()
     run_id = await ask_for(site.database, site.source(3))
@@ -198,7 +197,7 @@ async def test_a_run_waits_for_prefect_and_starts_when_it_is_there(site: Site) -
     assert run.status is RunStatus.SUCCEEDED
 
 
-@sqlite
+@on_sqlite
 async def test_a_run_goes_on_while_prefect_is_away_and_the_next_one_waits_for_it(
     site: Site,
 ) -> None:
@@ -218,7 +217,7 @@ async def test_a_run_goes_on_while_prefect_is_away_and_the_next_one_waits_for_it
     assert next_run.counts.unchanged == FILES
 
 
-@sqlite
+@on_sqlite
 async def test_a_run_goes_on_while_redis_is_away_and_its_end_is_told_later(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -240,7 +239,7 @@ async def test_a_run_goes_on_while_redis_is_away_and_its_end_is_told_later(
     assert told["counts"] == run.counts.to_json()
 
 
-@sqlite
+@on_sqlite
 async def test_a_failed_run_is_failed_in_prefect_too(site: Site) -> None:
     run_id = await ask_for(site.database, site.folder / "nowhere")
     with site.worker("worker"):
@@ -252,7 +251,7 @@ async def test_a_failed_run_is_failed_in_prefect_too(site: Site) -> None:
     assert run.reason["code"] == "source_missing"
 
 
-@sqlite
+@on_sqlite
 async def test_a_worker_without_redis_says_what_to_do(site: Site) -> None:
     with site.worker("worker", HEADWATER_REDIS_URL="") as worker:
         await wait_until(worker.ended, within_seconds=30)
@@ -261,7 +260,7 @@ async def test_a_worker_without_redis_says_what_to_do(site: Site) -> None:
     assert worker.says("Set HEADWATER_REDIS_URL")
 
 
-@sqlite
+@on_sqlite
 async def test_a_second_signal_ends_a_worker_at_once(site: Site) -> None:
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("worker") as worker:

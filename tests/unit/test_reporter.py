@@ -21,9 +21,10 @@ from storage.ids import LOCAL_TENANT, Attempt, RunId, Seq
 from storage.relay import Relay
 from storage.runs import Run
 from storage.streams.memory import MemoryEventLog
+from tests.marks import on_sqlite
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @dataclass(slots=True)
