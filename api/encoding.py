@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from storage.events import TERMINAL, Frame, Gap, Recorded, Snapshot, State
+from storage.events import TERMINAL, Frame, Gap, Recorded, Snapshot, State, weigh
 from storage.ids import Seq
 
 
@@ -33,6 +33,8 @@ class Line:
     whole: bool
     sse: bytes
     ndjson: bytes
+    weight: int | None = None
+    """Of a state that has no place: the lighter one is the older one."""
 
     def bytes_in(self, form: Format) -> bytes:
         return self.sse if form is Format.SSE else self.ndjson
@@ -56,7 +58,7 @@ def unplaced(state: State) -> Line:
     Its empty ``id`` makes a browser forget the place it had: what follows that is older than this.
     """
     made = _line("snapshot", {"seq": None, "state": state, "ended": False}, None)
-    return replace(made, sse=b"id:\n" + made.sse)
+    return replace(made, sse=b"id:\n" + made.sse, weight=weigh(state))
 
 
 def goodbye(reason: str, *, retry_milliseconds: int) -> Line:

@@ -52,7 +52,7 @@ class Reader:
             missed = self.place.before(each.seq) if each.whole else None
             if missed is not None:
                 out.append(line(missed))
-            self.place.take(each.seq, ends=each.ends)
+            self.place.show(each)
             out.append(each)
             if each.ends:
                 break

@@ -28,9 +28,15 @@ class Place:
     adrift: bool = False
     doubtful: bool = True
     ended: bool = False
+    shown: int = 0
+    """The weight of the latest state from SQL. Whoever else looks there may come later with one
+    that is older.
+    """
 
     def has(self, line: Line) -> bool:
-        """Whether the reader has been told this event already."""
+        """Whether the reader has been told this already."""
+        if line.weight is not None:
+            return line.weight < self.shown
         if line.whole or line.seq is None or self.cursor is None or self.adrift:
             return False
         return line.seq <= self.cursor
@@ -49,6 +55,10 @@ class Place:
         if seq is None or self.cursor is None or self.cursor == seq:
             return None
         return gap(self.cursor, seq)
+
+    def show(self, line: Line) -> None:
+        self.shown = max(self.shown, line.weight or 0)
+        self.take(line.seq, ends=line.ends)
 
     def take(self, frame_seq: Seq | None, *, ends: bool) -> None:
         self.adrift = frame_seq is None
@@ -91,7 +101,7 @@ def from_sql(kept: Kept, place: Place) -> Sequence[Line]:
     """What to send while Redis is away: SQL's picture, after a gap where it is the run's end."""
     shown = kept.line()
     missed = place.before(shown.seq)
-    place.take(shown.seq, ends=shown.ends)
+    place.show(shown)
     return [shown] if missed is None else [line(missed), shown]
 
 

@@ -92,11 +92,16 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All that is up to ``cursor`` has been yielded. ``done`` on the partition's last one."""
+    """All that is up to ``cursor`` has been yielded. ``done`` on the partition's last one.
+
+    ``quiet``, on that one: nothing has left the partition since it was last read to its end, but
+    what was told. If a census had settled what is gone by then, no other one is asked for.
+    """
 
     partition: PartitionKey
     cursor: Cursor
     done: bool = False
+    quiet: bool = False
 
 
 Event = Upsert | Tombstone | AccessLost | Skipped | Failed | Waiting | Total | Checkpoint

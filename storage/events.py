@@ -173,6 +173,21 @@ def fold(state: State, events: Iterable[Event]) -> State:
     return folded
 
 
+def weigh(patch: State) -> int | None:
+    """The sum of all that can only rise, None where the patch tells nothing of it.
+
+    Of two pictures of a run the heavier one is the later one; so a tick that was held up on its way
+    is known by it, and does not take its readers back.
+    """
+    if "counts" not in patch:
+        return None
+    counts = sum(
+        sum(value.values()) if isinstance(value, Mapping) else value
+        for value in patch["counts"].values()
+    )
+    return int(counts + sum(stage.get("done", 0) for stage in patch.get("stages", ())))
+
+
 class EventLog(Protocol):
     """The stream of a run and its folded state. Redis and memory keep the same promises.
 

@@ -13,10 +13,9 @@ from storage import crashpoints, milestones, runs
 from storage.clock import now
 from storage.database import Database
 from storage.errors import AttemptFenced, MilestoneAhead, RunEnded, StreamLost
-from storage.events import TERMINAL, Event, EventKind, EventLog, Position, State, fold
-from storage.ids import RunId, Seq
+from storage.events import TERMINAL, Event, EventKind, EventLog, Position, State, fold, weigh
+from storage.ids import Attempt, RunId, Seq
 from storage.runs import Run
-from storage.streams.wire import weigh
 from storage.tables import runs as runs_table
 
 log = structlog.get_logger()
@@ -91,13 +90,18 @@ class Relay:
 
     async def _seed(self, run: Run) -> Position:
         seq = await self._leap(run)
-        state, number, ended = await self._folded(run.id)
+        known = await self._known(run.id)
         await self.log.seed(
-            run.id, run.newest(state), seq=seq, milestones=number, attempt=run.attempt, ended=ended
+            run.id,
+            known.state,
+            seq=seq,
+            milestones=known.milestones,
+            attempt=known.attempt,
+            ended=known.ended,
         )
         crashpoints.reached("relay.seeded")
-        log.warning("stream.begun_again", run=str(run.id), seq=seq, milestones=number)
-        return Position(seq, number, ended, weigh(run.newest(state)) or 0)
+        log.warning("stream.begun_again", run=str(run.id), seq=seq, milestones=known.milestones)
+        return Position(seq, known.milestones, known.ended, weigh(known.state) or 0)
 
     async def _leap(self, run: Run) -> Seq:
         """Where the stream begins again. SQL remembers it first: the next loss may be near."""
@@ -110,18 +114,29 @@ class Relay:
             raise StreamLost(f"Somebody else begins the stream of run {run.id} again.")
         return seq
 
-    async def _folded(self, run_id: RunId) -> tuple[State, int, bool]:
-        """The state that all milestones add up to, their number, and whether they end the run."""
+    async def _known(self, run_id: RunId) -> "_Known":
+        """Of one instant: counts that are older than a milestone would take its readers back."""
         state: State = {}
         number, ended = 0, False
-        while True:
-            async with self.database.reading() as tx:
-                page = await milestones.after(tx, run_id, number, limit=self.page)
-            state = fold(state, (event for _, event in page))
-            ended = ended or any(_ends(event) for _, event in page)
-            number = page[-1][0] if page else number
-            if len(page) < self.page:
-                return state, number, ended
+        async with self.database.reading() as tx:
+            run = await runs.find(tx, run_id)
+            while page := await milestones.after(tx, run_id, number, limit=self.page):
+                state = fold(state, (event for _, event in page))
+                ended = ended or any(_ends(event) for _, event in page)
+                number = page[-1][0]
+        if run is None:
+            raise StreamLost(f"Run {run_id} is not there any more.")
+        return _Known(run.newest(state), number, run.attempt, ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What SQL knows of a run: the state, of how many milestones, in which attempt."""
+
+    state: State
+    milestones: int
+    attempt: Attempt
+    ended: bool
 
 
 def _must_begin_again(run: Run, position: Position | None) -> bool:

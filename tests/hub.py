@@ -120,6 +120,7 @@ class Index:
     events: list[Event] = field(default_factory=list[Event])
     fetched: list[str] = field(default_factory=list[str])
     host: str = field(default_factory=host)
+    settled: set[PartitionKey] = field(default_factory=set[PartitionKey])
 
     async def crawl(
         self, connector: GitHubConnector, parts: Sequence[PartitionKey] = PARTS
@@ -133,6 +134,14 @@ class Index:
                 if isinstance(event, Checkpoint):
                     await self.store(connector, page)
                     page = []
+
+    async def tidy(self, connector: GitHubConnector) -> None:
+        """Ask what is gone of each part where that is not settled, as the runtime does."""
+        ends = [e for e in self.events if isinstance(e, Checkpoint) and e.done]
+        quiet = {end.partition for end in ends if end.quiet}
+        for part in {end.partition for end in ends} - (quiet & self.settled):
+            _ = [event async for event in connector.census(part)]
+            self.settled.add(part)
 
     async def store(self, connector: GitHubConnector, page: Sequence[Event]) -> None:
         """Keep what a page told, and the cursor at its end, as it comes out of a database."""

@@ -31,6 +31,8 @@ OURS = Exceptions(networks=(ip_network("127.0.0.0/8"),))
 class Server:
     port: int
     box: str
+    owner: IMAPClient
+    """Stays signed in: to check a password keeps the server busy for a third of a second."""
 
     def config(self, *mailboxes: str) -> ImapConfig:
         return ImapConfig(
@@ -41,8 +43,8 @@ class Server:
         )
 
     async def do(self, work: Callable[[IMAPClient], R]) -> R:
-        """Let the owner do something there, signed in."""
-        return await asyncio.to_thread(self._do, work)
+        """Let the owner do something there."""
+        return await asyncio.to_thread(work, self.owner)
 
     async def deliver(self, *mails: bytes, mailbox: str = "") -> None:
         box = mailbox or self.box
@@ -50,10 +52,6 @@ class Server:
 
     async def expunge(self, message_id: str, mailbox: str = "") -> None:
         await self.do(lambda client: _expunge(client, message_id, mailbox or self.box))
-
-    def _do(self, work: Callable[[IMAPClient], R]) -> R:
-        with signed_in(self.port) as client:
-            return work(client)
 
 
 @contextmanager
@@ -84,9 +82,9 @@ def serving(folder: Path) -> Iterator[int]:
 @asynccontextmanager
 async def inbox(port: int) -> AsyncGenerator[Server]:
     """A mailbox of its own, empty, which connectors may reach."""
-    server = Server(port, f"box-{next(_NUMBERS)}")
-    await server.do(lambda client: client.create_folder(server.box))
-    with excepting(OURS):
+    with signed_in(port) as owner, excepting(OURS):
+        server = Server(port, f"box-{next(_NUMBERS)}", owner)
+        await server.do(lambda client: client.create_folder(server.box))
         yield server
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from connectors.access import Access
 from connectors.artifact import Artifact, FailureClass, PartitionKey, Ref
@@ -75,7 +75,6 @@ class DriveConnector:
     bell: Bell
     shelf: Shelf
     _places: Mapping[PartitionKey, Place] | None = None
-    _quiet: set[PartitionKey] = field(default_factory=set[PartitionKey])
 
     async def check(self) -> Sequence[Probe]:
         try:
@@ -131,17 +130,15 @@ class DriveConnector:
         walk = DriveWalk(partition, start, self.library, place.log, self._tree(place), self.shelf)
         async for event in self.bell.over(walk.steps()):
             yield event
-        if walk.quiet:
-            self._quiet.add(partition)
 
     async def census(self, partition: PartitionKey) -> AsyncIterator[CensusEvent]:
-        """Every id. Nothing if the last read was told all that left, or if a folder is missing.
+        """Every id. Nothing if a folder is missing.
 
         Complete only if nothing left during a listing: another might have slipped past it.
         """
         place = await self._place(partition)
         missing = any(each.missing for each in (await self._known()).values())
-        if missing or partition in self._quiet:
+        if missing:
             return
         tree, seen = self._tree(place), set[str]()
         for _ in range(PASSES):

@@ -16,15 +16,13 @@ from connectors.google.walk import Phase, Walk
 
 @dataclass(slots=True)
 class DriveWalk(Walk[DriveCursor]):
-    """``quiet`` is left standing if nothing can have left that was not told."""
-
     library: Library
     log: Log
     tree: Tree
     shelf: Shelf
-    quiet: bool = True
 
     async def begin(self) -> Sequence[Event]:
+        self.quiet = self.place.phase is Phase.DONE
         if not self.place.anchor:
             self.move(anchor=await self.library.position(self.log))
         if self.log.picked and self.place.phase is Phase.DONE:

@@ -47,17 +47,16 @@ class Code:
     _soon: Contents = field(default_factory=dict[str, bytes | ConnectorError])
     _held: Held = field(default_factory=Held)
     _archive: Archive | None = None
-    _quiet: bool = False
 
     async def read(self, cursor: GitHubCursor | None) -> Pages:
         """Tell every file of a new commit, also an unchanged one; of the same commit, nothing."""
         place = cursor or GitHubCursor()
         resumed = not place.done and place.code.commit is not None
         pin = place.code if resumed else await self._pin(place)
-        self._quiet = pin is None or pin.commit is None
         if pin is None or pin.commit is None:
             done = place.model_copy(update={"done": True})
-            yield [Total(self.key, 0, exact=True), Checkpoint(self.key, done, done=True)]
+            told = Checkpoint(self.key, done, done=True, quiet=True)
+            yield [Total(self.key, 0, exact=True), told]
             return
         there = await self._look(pin.commit, place, resumed=resumed)
         start = GitHubCursor(repository=there.repository, code=pin)
@@ -65,8 +64,6 @@ class Code:
             yield page
 
     async def census(self) -> AsyncGenerator[CensusEvent]:
-        if self._quiet:
-            return
         there = await self._seen()
         for item in there.wanted:
             yield Seen(Ref(self.key, there.id(item)), item.entry.version)

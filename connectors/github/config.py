@@ -171,6 +171,8 @@ class ListPlace(BaseModel):
     told: tuple[int, ...] = Field(default=(), max_length=200)  # at the pinned second
     off: bool = False  # the repository has no such part
     total: int = 0
+    known: int = 0  # how many there were when a pass was finished
+    highest: int = 0  # number that was told
 
 
 class GitHubCursor(Cursor):

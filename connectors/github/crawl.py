@@ -100,7 +100,6 @@ class GitHubConnector:
             await events.aclose()
 
     async def census(self, partition: PartitionKey) -> AsyncGenerator[CensusEvent]:
-        """Yield nothing if the last read found that nothing changed, and so nothing is gone."""
         try:
             async for event in self._part(partition).census():
                 yield event

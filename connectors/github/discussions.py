@@ -38,20 +38,21 @@ class Discussions:
     key: PartitionKey
     page: int = 50
     _held: Held = field(default_factory=Held)
-    _quiet: bool = False
     _told: dict[int, datetime] = field(default_factory=dict[int, datetime])
+    _count: int = 0
+    """How many there are, as the latest page said."""
 
     async def read(self, cursor: GitHubCursor | None) -> Pages:
         place = cursor or GitHubCursor()
         if not await self._is_on(place):
-            self._quiet = place.done and place.listed.off
+            quiet = place.done and place.listed.off
             yield [
                 Total(self.key, 0, exact=True),
-                Checkpoint(self.key, self._off(place), done=True),
+                Checkpoint(self.key, self._off(place), done=True, quiet=quiet),
             ]
             return
         facts = await self.repository.insist_on(place)
-        self._quiet, self._told = place.done, {}
+        self._told, again = {}, place.done
         place = _begun(place, facts)
         async for events, after in self._down(place):
             place = after
@@ -63,13 +64,12 @@ class Discussions:
                 break
             total += len(found)
             yield await self._events(facts.id, found)
-        listed = ListPlace(since=pin.pinned, told=pin.told)
-        done = place.model_copy(update={"listed": listed, "done": True})
-        yield [Total(self.key, total, exact=True), Checkpoint(self.key, done, done=True)]
+        quiet = again and self._count == place.listed.known + self._new(place.listed)
+        done = place.model_copy(update={"listed": self._finished(place.listed, pin), "done": True})
+        told = Checkpoint(self.key, done, done=True, quiet=quiet)
+        yield [Total(self.key, total, exact=True), told]
 
     async def census(self) -> AsyncGenerator[CensusEvent]:
-        if self._quiet:
-            return
         facts = await self.repository.facts()
         after: str | None = None
         seen: set[int] = set()
@@ -163,6 +163,14 @@ class Discussions:
         self._told.update({int(each["number"]): _date(each) for each in news})
         return news
 
+    def _new(self, before: ListPlace) -> int:
+        return sum(number > before.highest for number in self._told)
+
+    def _finished(self, before: ListPlace, pin: ListPlace) -> ListPlace:
+        """``before`` is the pass that ends, ``pin`` what a later one begins from."""
+        highest = max(before.highest, *self._told, 0)
+        return ListPlace(since=pin.pinned, told=pin.told, known=self._count, highest=highest)
+
     async def _page(self, after: str | None) -> "_Page":
         owner, name = self.repository.name.split("/")
         variables = {"owner": owner, "name": name, "after": after}
@@ -173,7 +181,8 @@ class Discussions:
         if further is not None and further == after:
             raise SourceUnavailable("The discussions have no end: a page follows itself")
         found = [each for each in listed.get("nodes") or () if each]
-        return _Page(found, further, info.get("endCursor"), int(listed.get("totalCount") or 0))
+        self._count = int(listed.get("totalCount") or 0)
+        return _Page(found, further, info.get("endCursor"), self._count)
 
     async def _events(self, repository: int, found: Sequence[Fields]) -> Sequence[Event]:
         bodies: dict[ExternalId, Fetched] = {}
@@ -219,8 +228,8 @@ class _Page:
 
 
 def _begun(place: GitHubCursor, facts: Facts) -> GitHubCursor:
-    before = ListPlace(since=place.listed.since, told=place.listed.told)
-    listed = before if place.done else place.listed
+    anew = {"after": None, "pinned": None, "off": False, "total": 0}
+    listed = place.listed.model_copy(update=anew) if place.done else place.listed
     return place.model_copy(update={"repository": facts.id, "listed": listed, "done": False})
 
 

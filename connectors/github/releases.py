@@ -25,17 +25,16 @@ class Releases:
     key: PartitionKey
     page: int = 100
     _held: Held = field(default_factory=Held)
-    _quiet: bool = False
     _whole: list[dict[str, Any]] | None = None
 
     async def read(self, cursor: GitHubCursor | None) -> Pages:
         """Tell all if the list has changed, latest first; an unchanged one by an equal version."""
         place = cursor or GitHubCursor()
         first = await self._list(None, place.listed.etag if place.done else None)
-        self._quiet = first.unchanged
         if first.unchanged:
             done = place.model_copy(update={"done": True})
-            yield [Total(self.key, 0, exact=True), Checkpoint(self.key, done, done=True)]
+            told = Checkpoint(self.key, done, done=True, quiet=True)
+            yield [Total(self.key, 0, exact=True), told]
             return
         facts = await self.repository.insist_on(place)
         after = None if place.done else place.listed.after
@@ -54,8 +53,6 @@ class Releases:
         yield [Checkpoint(self.key, done, done=True)]
 
     async def census(self) -> AsyncGenerator[CensusEvent]:
-        if self._quiet:
-            return
         facts = await self.repository.facts()
         releases = self._whole or await self._all(await self._list(None, None))
         for each in releases:

@@ -42,14 +42,13 @@ class Threads:
     key: PartitionKey
     page: int = 100
     _held: Held = field(default_factory=Held)
-    _quiet: bool = False
     _whole: dict[int, str] | None = None
     """By number, the version of all there is, if a read has just been through all of it."""
 
     async def read(self, cursor: GitHubCursor | None) -> Pages:
         """Tell what was touched since the cursor; at first everything, oldest change first."""
         place = cursor or GitHubCursor()
-        again = place.threads.known > 0
+        again, resumed = place.threads.known > 0, not place.done
         place = place.model_copy(update={"done": False})
         reading = Reading(self._listing, place.threads.issues)
         numbers: dict[int, str] = {}
@@ -70,15 +69,13 @@ class Threads:
         left = _expected(place.threads, numbers)
         if again:
             known = left if reading.unchanged else await self._count()
-        self._quiet = again and known == left
+        quiet = again and known == left and not resumed
         yield [
             Total(self.key, place.threads.total, exact=True),
-            Checkpoint(self.key, _finished(place, numbers, known), done=True),
+            Checkpoint(self.key, _finished(place, numbers, known), done=True, quiet=quiet),
         ]
 
     async def census(self) -> AsyncGenerator[CensusEvent]:
-        if self._quiet:
-            return
         facts, seen = await self.repository.facts(), 0
         if self._whole is not None:
             for number, version in self._whole.items():

@@ -7,7 +7,7 @@ is listed again.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -47,6 +47,8 @@ P = TypeVar("P", bound=Place)
 class Walk(ABC, Generic[P]):
     partition: PartitionKey
     place: P
+    quiet: bool = field(default=False, kw_only=True)
+    """Whether nothing can have left since the last finished walk that was not told."""
 
     @abstractmethod
     async def begin(self) -> Sequence[Event]:
@@ -76,7 +78,7 @@ class Walk(ABC, Generic[P]):
             self.list_again()
         # If it is lost even now, the next read lists again: nothing stays away for good.
         self.move(phase=Phase.DONE, passes=0)
-        yield [Checkpoint(self.partition, self.place, done=True)]
+        yield [Checkpoint(self.partition, self.place, done=True, quiet=self.quiet)]
 
     def list_again(self) -> None:
         passes = self.place.passes + 1

@@ -58,8 +58,6 @@ class ImapConnector:
     _found: dict[str, tuple[str, int, int]] = field(default_factory=dict[str, tuple[str, int, int]])
     """The mailbox, the UID and the size of each id."""
 
-    _as_before: bool = False
-
     async def check(self) -> Sequence[Probe]:
         try:
             names = await self._names()
@@ -95,10 +93,7 @@ class ImapConnector:
         start = cursor if isinstance(cursor, ImapCursor) else ImapCursor()
         pinned = await self._pinned()
         places = {name: _place(start.places.get(name), status) for name, status in pinned.items()}
-        self._as_before = start.done and {
-            name: (place.validity, place.top, place.messages)
-            for name, place in start.places.items()
-        } == {name: (now.validity, now.next_uid - 1, now.messages) for name, now in pinned.items()}
+        quiet = _is_as_before(start, pinned)
         yield Total(partition, sum(status.messages for status in pinned.values()), exact=False)
         told: set[str] = set()
         missing = await self._missing(pinned)
@@ -116,13 +111,11 @@ class ImapConnector:
             places[name] = place.model_copy(update={"below": 1})
         async for event in self._news(partition, places):
             yield event
-        yield Checkpoint(partition, ImapCursor(places=places, done=True), done=True)
+        yield Checkpoint(partition, ImapCursor(places=places, done=True), done=True, quiet=quiet)
 
     async def census(self, partition: PartitionKey) -> AsyncIterator[CensusEvent]:
-        """List the ids of all mails. Where a read found nothing changed, nothing is gone either."""
+        """List the ids of all mails."""
         _insist_on_mail(partition)
-        if self._as_before:
-            return
         seen: set[str] = set()
         number = 0
         pinned = await self._pinned()
@@ -206,6 +199,14 @@ class ImapConnector:
 
     async def _missing(self, pinned: Mapping[str, Status]) -> list[str]:
         return [name for name in await self._names() if name not in pinned]
+
+
+def _is_as_before(start: ImapCursor, now: Mapping[str, Status]) -> bool:
+    """Whether every mailbox holds as many mails as when it was read to its end, and no new one."""
+    before = {name: (at.validity, at.top, at.messages) for name, at in start.places.items()}
+    return start.done and before == {
+        name: (at.validity, at.next_uid - 1, at.messages) for name, at in now.items()
+    }
 
 
 def _place(known: Place | None, now: Status) -> Place:

@@ -162,6 +162,7 @@ async def _save(
         partition,
         cursor=checkpoint.cursor.model_dump(mode="json"),
         done=checkpoint.done,
+        quiet=checkpoint.quiet,
     )
 
 

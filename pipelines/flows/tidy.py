@@ -15,7 +15,7 @@ from pipelines.flows.ingestion import Ingestion
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.vital import SOURCE_PATIENCE
-from storage import artifacts, crashpoints, deletions, runs
+from storage import artifacts, crashpoints, deletions, partitions, runs
 from storage.artifacts import ArtifactStatus, Known
 from storage.counts import Counts
 from storage.events import EventKind
@@ -27,13 +27,16 @@ log = structlog.get_logger()
 async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) -> None:
     """Let go what a complete census of the partition does not name, where that is certain.
 
-    What is in doubt (``pipelines.certainty``) is kept, and the run says so.
+    What is in doubt (``pipelines.certainty``) is kept, and the run says so. There is no census
+    where an earlier one settled it, and the source has told of everything that left since.
     """
     work = ingestion.work
     work.go_on()
     work.moved("Looking for what is gone from the source")
+    saved = (await work.look(lambda tx: partitions.load(tx, work.connection.id))).get(partition)
+    settled = saved is not None and saved.settled and partition not in ingestion.partial
     with context.vital.holding(SOURCE_PATIENCE):
-        seen = await _census(ingestion, partition)
+        seen = None if settled else await _census(ingestion, partition)
     if seen is None:
         verdict = Verdict()
     else:
@@ -48,6 +51,9 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
     async def write(step: Step) -> None:
         if seen is not None:
             await _settle(ingestion, step, partition, seen, verdict)
+        if not settled:
+            certain = seen is not None and verdict.doubt is None
+            await partitions.settle(step.tx, work.connection.id, partition, settled=certain)
         step.tidied += 1
         crashpoints.reached("tidy.writing")
         work.progress.searchable = await artifacts.searchable(step.tx, work.connection.id)

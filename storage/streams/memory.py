@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from storage.errors import AttemptFenced, MilestoneAhead, RunEnded, StreamLost
-from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
+from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State, weigh
 from storage.ids import Attempt, RunId, Seq
-from storage.streams.wire import Packed, pack, pack_state, unpack, unpack_state, weigh
+from storage.streams.wire import Packed, pack, pack_state, unpack, unpack_state
 
 
 @dataclass(slots=True)

@@ -27,11 +27,11 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from storage.errors import AttemptFenced, MilestoneAhead, Refused, RunEnded, StreamLost
-from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State
+from storage.events import TERMINAL, Event, Position, Recorded, Slice, Snapshot, State, weigh
 from storage.ids import Attempt, RunId, Seq
 from storage.streams.connect import ANSWER_SECONDS, reaching, wait_for_entries
 from storage.streams.rewriting import rewrite
-from storage.streams.wire import pack, pack_state, unpack, unpack_state, weigh
+from storage.streams.wire import pack, pack_state, unpack, unpack_state
 
 PROBE = "hw:probe"
 LARGEST_ID = 2**63

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from storage.events import Event, EventKind, Recorded, State
+from storage.events import Event, EventKind, Recorded, State, weigh
 from storage.ids import Attempt, Seq
 
 JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -39,21 +39,6 @@ def pack(event: Event, milestone: int | None) -> Packed:
         "patch": f"{{{','.join(members)}}}",
     }
     return Packed(entry, replaces, weigh(event.patch))
-
-
-def weigh(patch: State) -> int | None:
-    """The sum of all that can only rise, None where the patch tells nothing of it.
-
-    Of two pictures of a run the heavier one is the later one; so a tick that was held up on its way
-    is known by it, and does not take its readers back.
-    """
-    if "counts" not in patch:
-        return None
-    counts = sum(
-        sum(value.values()) if isinstance(value, Mapping) else value
-        for value in patch["counts"].values()
-    )
-    return int(counts + sum(stage.get("done", 0) for stage in patch.get("stages", ())))
 
 
 def unpack(seq: Seq, fields: Mapping[str, str]) -> Recorded:

@@ -60,6 +60,8 @@ partitions = Table(
     Column("cursor", Json),
     # the crawl that ends at this cursor was finished: a later run starts a new one from it
     Column("done", Boolean, nullable=False, default=False),
+    # a listing has settled what is gone, and nothing left since without being told
+    Column("settled", Boolean, nullable=False, default=False),
     Column("updated_at", UtcDateTime, nullable=False),
     within_tenant("connections", "connection_id"),
 )

@@ -25,8 +25,7 @@ async def run(fake: Fake, index: hub.Index) -> Counter[str]:
     async with hub.inside(fake, at=index.host) as connector:
         await connector.plan()
         await index.crawl(connector)
-        for part in hub.PARTS:
-            _ = [event async for event in connector.census(part)]
+        await index.tidy(connector)
     return Counter(
         "code"
         if any(part in asked.path for part in CODE_PATHS) or "Blobs" in asked.query

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import httpx
 from redis.exceptions import RedisError
@@ -20,6 +21,9 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.chaos.play import Play
+
+ANSWER_SECONDS = 60.0
+"""More than two waits for the write lock of SQLite, one after the other."""
 
 Action = Callable[["Play", str], Awaitable[None]]
 Condition = Callable[["Play", str], Awaitable[bool]]
@@ -260,12 +264,22 @@ async def _tell(play: "Play", script: str) -> None:
 
 
 async def _ask(play: "Play", _: str) -> None:
-    """Somebody asks for a run while one is under way: they get that one."""
-    run = play.run
-    await play.start_run()
-    other, play.run = play.run, run
-    if other != run and not await play.is_over():
-        await play.blame(f"I6 a second run {other} began beside {run}")
+    """Somebody asks for a run while one is under way: they get that one, or hear: not now."""
+    given: list[UUID] = []
+
+    async def heard() -> bool:
+        with suppress(httpx.HTTPError):
+            url = f"{play.stack.url}/v1/connections/{play.connection}/runs"
+            response = await play.stack.http.post(url, timeout=ANSWER_SECONDS)
+            if response.is_success:
+                given.append(UUID(response.json()["run"]["id"]))
+            # The database may be locked, by us or by a worker that we froze.
+            return response.is_success or response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        return False
+
+    await wait_until(heard, within_seconds=ANSWER_SECONDS)
+    if given and given[0] != play.run and not await play.is_over():
+        await play.blame(f"I6 a second run {given[0]} began beside {play.run}")
 
 
 async def _wish(play: "Play", wish: str) -> None:

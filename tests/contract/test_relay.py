@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from storage.connections import Connection
 from storage.counts import Counts
 from storage.database import Database
 from storage.errors import AttemptFenced, MilestoneAhead, StreamLost, StreamUnavailable
-from storage.events import Event, EventKind, Gap, Recorded, Snapshot
+from storage.events import Event, EventKind, Gap, Position, Recorded, Snapshot
 from storage.ids import RunId, Seq, TenantId, new_id
 from storage.readers import follow
 from storage.relay import LEAP, Relay
@@ -219,6 +220,39 @@ async def test_a_lost_stream_of_a_finished_run_is_begun_again_at_its_end(
     assert frames[1].ended
 
 
+async def test_a_stream_begins_again_with_counts_as_new_as_its_milestones(
+    database: Database, redis: Redis, claimed: Run
+) -> None:
+    """The end comes while a lost stream is begun again: it is not told with what was before it."""
+    log = Asked(redis)
+    relay = Relay(database, log)
+    await record(database, claimed, EventKind.STARTED)
+    await relay.publish(claimed.id)
+    await redis.flushall()
+    log.asked.clear()
+    stages = [{"key": "tidy", "done": 1}]
+    async with database.transaction() as tx:
+        begun = asyncio.create_task(relay.publish(claimed.id))
+        await log.asked.wait()  # the run was read before, and its row is ours until the commit
+        await runs.save(
+            tx,
+            claimed.id,
+            claimed.attempt,
+            counts=Counts(found=7, processed=7),
+            seq=Seq(0),
+            moved={"stages": stages},
+        )
+        end = happening(claimed, EventKind.SUCCEEDED, patch={"stages": stages})
+        await runs.record(tx, claimed.id, end)
+    await begun
+
+    snapshot = await log.snapshot(claimed.id)
+    assert snapshot is not None
+    assert snapshot.ended
+    assert snapshot.state["stages"] == stages
+    assert snapshot.state["counts"]["found"] == 7
+
+
 async def test_a_reader_sees_one_end_through_a_loss(
     relay: Relay, log: RedisEventLog, claimed: Run
 ) -> None:
@@ -274,6 +308,17 @@ async def test_without_redis_it_says_so_and_sql_keeps_everything(
 
     assert snapshot is not None
     assert snapshot.state["status"] == "running"
+
+
+@dataclass
+class Asked(RedisEventLog):
+    """Says when somebody asks how far a stream has come."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def position(self, run: RunId) -> Position | None:
+        self.asked.set()
+        return await super().position(run)
 
 
 def happening(

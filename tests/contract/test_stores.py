@@ -1,5 +1,6 @@
 """The small stores: cursors, contents, results, answers. Each write is harmless when repeated."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -33,9 +34,37 @@ async def test_a_partition_is_loaded_as_it_was_saved_last(
         loaded = await partitions.load(tx, connection.id)
 
     assert loaded == {
-        "files": Saved(key="files", cursor={"v": 1, "at": "b"}, done=True),
-        "issues": Saved(key="issues", cursor={"v": 1}, done=False),
+        "files": Saved(key="files", cursor={"v": 1, "at": "b"}, done=True, settled=False),
+        "issues": Saved(key="issues", cursor={"v": 1}, done=False, settled=False),
     }
+
+
+@pytest.mark.parametrize(
+    ("crawls", "settled"),
+    [
+        ([(False, False), (True, True)], True),  # nothing left but what was told
+        ([(False, False)], True),  # and whether something did is only known at its end
+        ([(True, False)], False),
+        ([(True, False), (True, True)], False),  # until a listing settles it again
+    ],
+)
+async def test_what_is_gone_stays_settled_while_nothing_leaves_untold(
+    database: Database,
+    tenant: TenantId,
+    connection: Connection,
+    crawls: Sequence[tuple[bool, bool]],
+    settled: bool,  # noqa: FBT001  # a case's outcome
+) -> None:
+    async with database.transaction() as tx:
+        at = (tx, tenant, connection.id, "files")
+        await partitions.save(*at, cursor={"v": 1}, done=True)
+        await partitions.settle(tx, connection.id, "files", settled=True)
+        for done, quiet in crawls:
+            await partitions.save(*at, cursor={"v": 1}, done=done, quiet=quiet)
+
+        saved = (await partitions.load(tx, connection.id))["files"]
+
+    assert saved.settled is settled
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff binary", b"words " * 50_000])

@@ -1,15 +1,17 @@
 """What leaves a source leaves the index when that is certain; what comes back is there at once."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import cast
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
 from connectors.artifact import PartitionKey
-from connectors.events import CensusEvent
+from connectors.events import CensusEvent, Checkpoint, Cursor, Event
 from connectors.memory import MemoryConnector, Notes
 from pipelines.upkeep import Upkeep
 from storage import artifacts, deletions, requests
@@ -28,6 +30,15 @@ from storage.tables import blobs as blobs_table
 from tests.ingesting import House, notes, open_house
 
 SOME = [f"note {number:03}" for number in range(30)]
+
+
+class ToldAll(MemoryConnector):
+    """Says of every read that nothing can have left since the one before."""
+
+    async def read(self, partition: PartitionKey, cursor: Cursor | None) -> AsyncIterator[Event]:
+        async for event in super().read(partition, cursor):
+            done = isinstance(event, Checkpoint) and event.done
+            yield replace(cast("Checkpoint", event), quiet=True) if done else event
 
 
 class ListsNothing(MemoryConnector):
@@ -170,6 +181,45 @@ async def test_approving_takes_nothing_that_a_listing_has_named_since(database: 
 
         assert gone == 20
         assert await shown(house, connection) == set(SOME[:10])
+
+
+async def test_no_listing_is_asked_for_once_one_has_settled_what_is_gone(
+    database: Database,
+) -> None:
+    source, spec = notes(*SOME, connector=ToldAll)
+    async with open_house(database, spec) as house:
+        connection = await house.connect("memory", {})
+        source.blind = True
+        await house.ingest(connection)  # the listing ends with a hole
+        source.blind = False
+        del source.notes[SOME[0]]
+        await house.ingest(connection)
+        settled = await shown(house, connection)
+        del source.notes[SOME[1]]
+        await house.ingest(connection)
+
+        assert settled == set(SOME[1:])
+        assert await shown(house, connection) == settled  # as nobody told of it
+
+
+async def test_a_doubt_is_settled_by_the_next_listing_though_nothing_changed(
+    database: Database,
+) -> None:
+    source, spec = notes(*SOME, connector=ToldAll)
+    async with open_house(database, spec) as house:
+        connection = await house.connect("memory", {})
+        source.blind = True
+        await house.ingest(connection)
+        source.blind = False
+        truth, source.notes = source.notes, {}
+        await house.ingest(connection)
+        doubted = await asked(house)
+        source.notes = truth
+        await house.ingest(connection)
+
+        assert doubted
+        assert await asked(house) == []
+        assert await shown(house, connection) == set(SOME)
 
 
 async def test_what_is_declined_is_kept_and_asked_about_again(database: Database) -> None:
