@@ -240,7 +240,7 @@ async def _database(play: "Play", how: str) -> None:
 
 
 async def _lock(play: "Play", _: str) -> None:
-    play.stack.lock_database()
+    await play.stack.lock_database()
 
 
 async def _unlock(play: "Play", _: str) -> None:

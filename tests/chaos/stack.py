@@ -1,5 +1,6 @@
 """A whole Headwater to be mistreated: workers, api, Redis and SQL, each where it can be reached."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -37,6 +38,9 @@ QUICK = {
     "HEADWATER_WORKER_BATCH": "8",
 }
 """Everything that waits waits less than in production, so that hundreds of cases are affordable."""
+
+LOCK_SECONDS = 10.0
+"""Within these, everybody who works lets go of SQLite's write lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +164,10 @@ class Stack:
         if self.server.process is not None:
             os.kill(self.server.process.pid, number)
 
-    def lock_database(self) -> None:
-        """Somebody has SQLite's only write lock, and keeps it."""
-        self._lock = sqlite3.connect(str(make_url(self.database_url).database), timeout=30)
-        self._lock.isolation_level = None
-        self._lock.execute("BEGIN IMMEDIATE")
+    async def lock_database(self) -> None:
+        """Somebody has SQLite's only write lock, and keeps it: we, or a worker that is frozen."""
+        if self._lock is None:
+            self._lock = await asyncio.to_thread(_locked, make_url(self.database_url).database)
 
     def unlock_database(self) -> None:
         if self._lock is not None:
@@ -224,6 +227,18 @@ class Stack:
             host="127.0.0.1", port=self.database_proxy.port, query={}
         )
         return through.render_as_string(hide_password=False)
+
+
+def _locked(database: str | None) -> sqlite3.Connection | None:
+    """A connection that holds the write lock; None if somebody holds it and does not let go."""
+    connection = sqlite3.connect(str(database), timeout=LOCK_SECONDS, check_same_thread=False)
+    connection.isolation_level = None
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        connection.close()
+        return None
+    return connection
 
 
 @asynccontextmanager
