@@ -63,6 +63,11 @@ def excepting(exceptions: Exceptions) -> Iterator[None]:
         _exceptions.reset(token)
 
 
+def allowed() -> Exceptions:
+    """What is allowed to a connector that is opened now."""
+    return _exceptions.get()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Where a connector may go. A host that begins with a dot means every name under it."""

@@ -1,15 +1,15 @@
 """Another model's vectors: made in the background while the old ones serve, then put in charge.
 
-One worker does it, the one that leads the others. It walks through all chunks by their ids; after a
-death another one goes on with what is still lacking. What a provider cannot embed is left to be
-found by its words.
+One worker does it, the one that leads the others. It walks through all chunks by their ids, and
+keeps what each call brings; after a death another one goes on with what is still lacking. What a
+provider cannot embed is left to be found by its words.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 
 import structlog
@@ -19,7 +19,7 @@ from pipelines.errors import MustWait
 from pipelines.llm.errors import ModelError
 from pipelines.llm.gateway import ServiceClass
 from pipelines.llm.thinking import Thinking
-from pipelines.llm.vectors import Vector
+from pipelines.llm.vectors import CALLS_AT_ONCE, Vector, batches, settled
 from pipelines.monitor import LEAD
 from pipelines.runtime import Services
 from storage import chunks, indexes, workers
@@ -120,13 +120,25 @@ class Reindexer:
         async with database.reading() as tx:
             known = await chunks.vectors(tx, tenant, digests, model=index.model)
         texts = {each.digest: each.text for each in lacking if each.digest not in known}
-        made = await self._made(index, tenant, list(texts.values()))
-        found: dict[str, Vector] = {**known, **dict(zip(texts, made, strict=True))}
-        vectors = {
-            each: vector for each in lacking if isinstance(vector := found[each.digest], bytes)
-        }
-        self._skipped |= {each.chunk for each in lacking if each not in vectors}
-        async with database.transaction() as tx:
+        keys, turn = list(texts), asyncio.Semaphore(CALLS_AT_ONCE)
+        calls = [[keys[row] for row in rows] for rows in batches(list(texts.values()))]
+        wordless = texts.keys() - set(chain.from_iterable(calls))
+        await self._add(index, lacking, {**known, **dict.fromkeys(wordless)})
+
+        async def fill(part: Sequence[str]) -> None:
+            async with turn:
+                made = await self._made(index, tenant, [texts[key] for key in part])
+                await self._add(index, lacking, dict(zip(part, made, strict=True)))
+
+        await settled(fill(part) for part in calls)
+
+    async def _add(
+        self, index: Index, lacking: Sequence[Lacking], found: Mapping[str, Vector]
+    ) -> None:
+        mine = {each: found[each.digest] for each in lacking if each.digest in found}
+        vectors = {each: vector for each, vector in mine.items() if isinstance(vector, bytes)}
+        self._skipped |= {each.chunk for each in mine if each not in vectors}
+        async with self.services.database.transaction() as tx:
             await indexes.add(tx, index, vectors)
 
     async def _made(self, index: Index, tenant: TenantId, texts: Sequence[str]) -> list[Vector]:

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from storage.embedded import EmbeddedRedis
 WORKERS = 6
 KILLED = 2
 READY_SECONDS = 300.0
+END_SECONDS = 10.0
 
 Process = asyncio.subprocess.Process
 
@@ -46,7 +47,7 @@ class Rig:
         await asyncio.sleep(scenario.seconds)
         account = (await self._control("GET"))["account"]
         await disturbing
-        await asyncio.gather(*(worker.wait() for worker in workers))
+        await asyncio.gather(*(_ended(worker) for worker in workers))
         told = [json.loads(file.read_text()) for file in files if file.exists()]
         return figures(scenario, account, told)
 
@@ -114,6 +115,15 @@ async def open_rig() -> AsyncGenerator[Rig]:
             mock.terminate()
             await mock.wait()
             await redis.stop()
+
+
+async def _ended(worker: Process) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            await worker.wait()
+    with suppress(ProcessLookupError):
+        worker.kill()
+    await worker.wait()
 
 
 def _tell(worker: Process, line: str) -> None:

@@ -1,6 +1,7 @@
 """Google's own client, one a thread, which bears our tokens and goes nowhere else."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import httplib2  # type: ignore[import-untyped]  # no types in it
+import httpx
 from googleapiclient.discovery import build  # type: ignore[import-untyped]  # no types in it
 from googleapiclient.errors import HttpError  # type: ignore[import-untyped]  # no types in it
 from googleapiclient.http import (  # type: ignore[import-untyped]  # no types in it
@@ -15,6 +17,7 @@ from googleapiclient.http import (  # type: ignore[import-untyped]  # no types i
     HttpRequest,
 )
 
+from connectors import egress
 from connectors.errors import ConnectorError
 from connectors.google.refusals import Answer, Api, Unsigned, answered, translated
 
@@ -41,6 +44,7 @@ class Clients:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._exceptions = egress.allowed()
         self._threads = ThreadPoolExecutor(api.threads, api.name)
         self._mine = threading.local()
         self._all: list[Client] = []
@@ -61,7 +65,7 @@ class Clients:
     def _client(self) -> "Client":
         client: Client | None = getattr(self._mine, "client", None)
         if client is None:
-            client = self._mine.client = Client.of(self._api)
+            client = self._mine.client = Client.of(self._api, self._exceptions)
             self._all.append(client)
         return client
 
@@ -73,8 +77,8 @@ class Client:
     service: Any
 
     @classmethod
-    def of(cls, api: Api) -> "Client":
-        http = _Signed()
+    def of(cls, api: Api, exceptions: egress.Exceptions) -> "Client":
+        http = _Signed(exceptions)
         options = {"api_endpoint": api.origin + api.path}
         service = build(
             api.name, api.version, http=http, static_discovery=True, client_options=options
@@ -101,15 +105,33 @@ class Client:
         return got
 
 
-class _Signed(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
-    """Bears the token on every request, goes nowhere else, and uses no proxy by accident."""
+class _Signed:
+    """What Google's client speaks HTTP with, as httplib2 would: by no proxy but the operator's.
+
+    Bears the token on every request, and follows no redirect with it.
+    """
 
     token = ""
 
-    def __init__(self) -> None:
-        super().__init__(timeout=_TIMEOUT_SECONDS, proxy_info=None)
-        self.follow_redirects = False
+    def __init__(self, exceptions: egress.Exceptions) -> None:
+        trust = exceptions.trust or ssl.create_default_context()
+        self._client = httpx.Client(
+            proxy=exceptions.proxy, verify=trust, trust_env=False, timeout=_TIMEOUT_SECONDS
+        )
 
-    def request(self, uri: str, *args: Any, headers: Any = None, **options: Any) -> Any:
+    def request(
+        self,
+        uri: str,
+        method: str = "GET",
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> tuple[httplib2.Response, bytes]:
         signed = {**(headers or {}), "authorization": f"Bearer {self.token}"}
-        return super().request(uri, *args, headers=signed, **options)
+        answer = self._client.request(method, uri, content=body, headers=signed)
+        told = httplib2.Response({**answer.headers, "status": str(answer.status_code)})
+        told.reason = answer.reason_phrase
+        return told, answer.content
+
+    def close(self) -> None:
+        self._client.close()

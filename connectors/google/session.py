@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import httplib2  # type: ignore[import-untyped]  # no types in it
+import httpx
 from googleapiclient.errors import (  # type: ignore[import-untyped]  # no types in it
     BatchError,
     HttpError,
@@ -147,7 +147,7 @@ class Session:
             return await self._clients.run(credential.access_token.get_secret_value(), work)
         except HttpError as error:
             raise translated(self.api, error) from error
-        except (httplib2.HttpLib2Error, OSError, BatchError, ValueError) as error:
+        except (httpx.HTTPError, OSError, BatchError, ValueError) as error:
             # A ValueError is JSON that breaks off, or a page that is none.
             raise SourceUnavailable(
                 f"{self.api.title} broke off: {type(error).__name__}"

@@ -6,7 +6,7 @@ model's fault, and no more is paid for finding out.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines import tokens
@@ -52,7 +52,7 @@ class Embedder:
             for row, vector in zip(rows, made, strict=True):
                 found[row] = vector
 
-        await asyncio.gather(*(fill(rows) for rows in _batches(texts)))
+        await settled(fill(rows) for rows in batches(texts))
         return found
 
     async def _batch(self, texts: Sequence[str], failures: Iterator[int]) -> list[Vector]:
@@ -83,7 +83,14 @@ class Embedder:
         return normalised(made)
 
 
-def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
+async def settled(calls: Iterable[Awaitable[None]]) -> None:
+    """Wait for all of them, whatever becomes of one: what is under way is paid already."""
+    for error in await asyncio.gather(*calls, return_exceptions=True):
+        if error is not None:
+            raise error
+
+
+def batches(texts: Sequence[str]) -> Iterator[list[int]]:
     """Rows that share a call: only those with a word in them."""
     batch, room = list[int](), TOKENS_A_CALL
     for row, text in enumerate(texts):

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from connectors import egress
 from connectors.artifact import Ref, SkipReason
 from connectors.connector import Fetched
 from connectors.drive.config import DriveConfig, DriveCursor, PickedConfig
@@ -15,6 +16,7 @@ from connectors.drive.fake.generate import drive as fill
 from connectors.drive.fake.world import ROOT, File, Guard, World
 from connectors.drive.protocol import FOLDER, Log, file_of
 from connectors.drive.quota import PRICES, Call
+from connectors.egress import Exceptions
 from connectors.errors import (
     ArtifactGone,
     ArtifactUnreadable,
@@ -35,6 +37,7 @@ from connectors.events import (
 from connectors.fakes.google import Fault
 from connectors.world import artifacts
 from tests import papers
+from tests.forwarding import forwarding
 from tests.google import UNHURRIED_DRIVE, drive, opened_drive
 
 DOCUMENT = "application/vnd.google-apps.document"
@@ -103,6 +106,20 @@ def is_quiet(events: list[Event]) -> bool:
 async def fetched(connector: DriveConnector, file: str) -> Fetched:
     ref = Log().ref(file)
     return (await connector.fetch([ref]))[ref]
+
+
+async def test_everything_goes_through_the_proxy_of_the_operator() -> None:
+    world = World()
+    file = world.add("a.txt", content=b"Through the proxy.")
+    async with forwarding() as forward:
+        with drive(world) as origin, egress.excepting(Exceptions(proxy=forward.url)):
+            async with opened_drive(origin) as connector:
+                told = await read(connector)
+                content = await fetched(connector, file)
+
+    assert ids(told) == [file]
+    assert content == b"Through the proxy."
+    assert set(forward.asked) == {origin.removeprefix("http://")}
 
 
 async def test_second_read_of_an_unchanged_drive_costs_one_request() -> None:

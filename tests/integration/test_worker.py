@@ -2,10 +2,8 @@
 
 import signal
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,53 +17,14 @@ from storage.streams.redis import RedisEventLog
 from storage.versions import Role
 from tests.marks import on_postgresql, on_sqlite
 from tests.prefect_fixtures import free_port, prefect_server
+from tests.sites import Site
 from tests.waiting import wait_until
-from tests.working import Worker, ask_for, finished, kinds, look, processed, working
+from tests.working import ask_for, finished, kinds, look, processed
 
 pytestmark = pytest.mark.timeout(240)
 
 FILES = 400
 MANY = 1_500  # they last long enough to be stopped in the middle
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where workers work in a test: its own database and folder, the session's servers."""
-
-    database: Database
-    folder: Path
-    redis_url: str
-    prefect_url: str
-    environment: Mapping[str, str]
-
-    def worker(self, name: str, **changes: str) -> AbstractContextManager[Worker]:
-        return working(self.folder / f"{name}.log", {**self.environment, **changes})
-
-    def source(self, files: int) -> Path:
-        source = self.folder / "source"
-        source.mkdir()
-        for number in range(files):
-            text = f"# Note {number}\n\n" + f"It says {number} in words of its own.\n" * 40
-            (source / f"note-{number:04}.md").write_text(text)
-        return source
-
-
-@pytest.fixture
-def site(
-    database: Database, database_url: str, redis_url: str, prefect_url: str, tmp_path: Path
-) -> Site:
-    environment = {
-        "HEADWATER_DATA_DIR": str(tmp_path),
-        "HEADWATER_DATABASE_URL": database_url,
-        "HEADWATER_REDIS_URL": redis_url,
-        "HEADWATER_WORKER_LEASE_SECONDS": "4",
-        "HEADWATER_WORKER_RENEW_SECONDS": "1",
-        "HEADWATER_WORKER_POLL_SECONDS": "0.5",
-        "HEADWATER_WORKER_POOL": tmp_path.name,
-        "PREFECT_API_URL": prefect_url,
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-    }
-    return Site(database, tmp_path, redis_url, prefect_url, environment)
 
 
 @on_postgresql

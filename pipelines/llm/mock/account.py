@@ -9,7 +9,7 @@ class Account:
     """Seconds count from when the plan was set; tokens are those that were charged.
 
     ``answers`` are replies that were paid, good and bad. ``items_again`` is what somebody had
-    answered well before, and paid for again.
+    answered well before, and paid for again; so are ``texts_again`` of what was embedded.
     """
 
     begun: float
@@ -17,6 +17,9 @@ class Account:
     answers: int = 0
     items: Counter[str] = field(default_factory=Counter[str])
     """How often each item of a question was answered well, by its text."""
+
+    texts: Counter[str] = field(default_factory=Counter[str])
+    """How often each was embedded."""
 
     tokens: dict[int, float] = field(default_factory=lambda: defaultdict[int, float](float))
     tenants: dict[str, dict[int, float]] = field(
@@ -43,6 +46,7 @@ class Account:
             "answers": self.answers,
             "items": len(self.items),
             "items_again": self.items.total() - len(self.items),
+            "texts_again": self.texts.total() - len(self.texts),
             "tokens_by_second": dict(self.tokens),
             "tokens_by_tenant": {
                 tenant: sum(seconds.values()) for tenant, seconds in self.tenants.items()
