@@ -25,12 +25,6 @@ class Mock:
             answer = await client.post(self.control, json={**QUICK, **plan})
         answer.raise_for_status()
 
-    async def change(self, **plan: Any) -> None:
-        """Some of the plan; the account goes on."""
-        async with httpx.AsyncClient() as client:
-            answer = await client.patch(self.control, json=plan)
-        answer.raise_for_status()
-
     async def account(self) -> dict[str, Any]:
         async with httpx.AsyncClient() as client:
             account: dict[str, Any] = (await client.get(self.control)).json()["account"]

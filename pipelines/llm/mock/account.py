@@ -46,6 +46,7 @@ class Account:
             "answers": self.answers,
             "items": len(self.items),
             "items_again": self.items.total() - len(self.items),
+            "texts": len(self.texts),
             "texts_again": self.texts.total() - len(self.texts),
             "tokens_by_second": dict(self.tokens),
             "tokens_by_tenant": {
