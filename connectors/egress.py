@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpcore
 import httpx
@@ -48,6 +49,17 @@ class Exceptions:
     networks: tuple[Network, ...] = ()
     proxy: str | None = None
     trust: ssl.SSLContext | None = None
+
+    @property
+    def web_trust(self) -> ssl.SSLContext:
+        """Whose certificates are believed over HTTP."""
+        return self.trust or _web_trust()
+
+
+@cache
+def _web_trust() -> ssl.SSLContext:
+    """To read the machine's authorities takes 50 ms, so once a process."""
+    return ssl.create_default_context()
 
 
 _exceptions: ContextVar[Exceptions] = ContextVar("egress_exceptions", default=Exceptions())  # noqa: B039  # frozen
@@ -125,7 +137,7 @@ def client(policy: Policy, **options: object) -> httpx.AsyncClient:
 class Transport(httpx.AsyncBaseTransport):
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        trust = policy.exceptions.trust or ssl.create_default_context()
+        trust = policy.exceptions.web_trust
         if policy.exceptions.proxy:
             self._pool: httpcore.AsyncConnectionPool = httpcore.AsyncHTTPProxy(
                 policy.exceptions.proxy, ssl_context=trust

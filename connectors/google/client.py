@@ -1,7 +1,6 @@
 """Google's own client, one a thread, which bears our tokens and goes nowhere else."""
 
 import asyncio
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -114,9 +113,11 @@ class _Signed:
     token = ""
 
     def __init__(self, exceptions: egress.Exceptions) -> None:
-        trust = exceptions.trust or ssl.create_default_context()
         self._client = httpx.Client(
-            proxy=exceptions.proxy, verify=trust, trust_env=False, timeout=_TIMEOUT_SECONDS
+            proxy=exceptions.proxy,
+            verify=exceptions.web_trust,
+            trust_env=False,
+            timeout=_TIMEOUT_SECONDS,
         )
 
     def request(

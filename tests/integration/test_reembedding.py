@@ -17,7 +17,7 @@ from tests.working import ask_for, finished
 
 pytestmark = pytest.mark.timeout(240)
 
-FILES = 700
+FILES = 300
 WANTED = Index("mock-embedding", 256)
 AFTER_ONE_BATCH = {"start": 0, "seconds": 3_600, "after_calls": 2, "status": 401}
 """The first call asks how long the model's vectors are; then the key is revoked."""

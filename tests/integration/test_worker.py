@@ -117,10 +117,11 @@ async def test_a_frozen_worker_that_wakes_up_writes_nothing(site: Site) -> None:
 async def test_a_run_goes_over_to_the_version_that_is_activated(site: Site) -> None:
     async with site.database.transaction() as tx:
         await versions.activate(tx, "1")
-    with site.worker("old", HEADWATER_VERSION="1") as old:
+    patient = {"HEADWATER_WORKER_LEASE_SECONDS": "30"}  # a busy machine is no death here
+    with site.worker("old", HEADWATER_VERSION="1", **patient) as old:
         # Before the other: as long as nobody works for a version, all may take what is its own.
         await wait_until(partial(old.says, "worker.ready"), within_seconds=90)
-        with site.worker("new", HEADWATER_VERSION="2") as new:
+        with site.worker("new", HEADWATER_VERSION="2", **patient) as new:
             await wait_until(partial(new.says, "worker.ready"), within_seconds=90)
             run_id = await ask_for(site.database, site.source(MANY))
             await processed(site.database, run_id, 100)
