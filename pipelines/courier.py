@@ -6,9 +6,8 @@ another one sends the same message again, by the same id.
 
 import asyncio
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -114,7 +113,7 @@ class Courier:
             for each in load.deliveries:
                 await self._note(each, SEALED)
             return False
-        allowed = policy(load.url, self._trusting())
+        allowed = policy(load.url, self.exceptions)
         async with egress.client(allowed, timeout=self.patience_seconds) as client:
             sent = [self._send(client, load, each, secrets) for each in load.deliveries]
             ends = await asyncio.gather(*sent, return_exceptions=True)
@@ -165,12 +164,6 @@ class Courier:
             retry_at = moment + max(wait, answer.after or timedelta())
         trouble = answer.trouble or "It did not answer."
         return Failure(trouble=trouble, answered=answer.status, retry_at=retry_at, gone=answer.gone)
-
-    def _trusting(self) -> Exceptions:
-        """The certificates are read once, and not for each webhook."""
-        if self.exceptions.trust is None:
-            self.exceptions = replace(self.exceptions, trust=ssl.create_default_context())
-        return self.exceptions
 
 
 def _tell_broken(webhook: WebhookId, error: Exception) -> None:

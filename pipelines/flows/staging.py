@@ -50,7 +50,7 @@ async def store(
     crashpoints.reached("page.committed")
     ingestion.settled |= plan.settled
     ingestion.backlog.add(len(plan.stage))
-    work.moved(f"Looking through the source: {work.journal.counts.found:,} found")
+    work.moved("Looking through the source")
 
 
 @dataclass(frozen=True, slots=True)

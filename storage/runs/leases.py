@@ -198,7 +198,7 @@ async def _take(tx: Tx, row: Row[Any], taken: Mapping[str, Any]) -> Run:
     if row.worker is None:
         return run
     # Told in the new attempt's name, so that the stream, too, refuses the lost one from here on.
-    what = "got nowhere" if row.lease_until is None else "stopped answering"
+    reason, what = _loss(row)
     words = f"A worker {what}; another one goes on from the last checkpoint"
     lost = Event(
         kind=EventKind.ATTEMPT_LOST,
@@ -208,13 +208,22 @@ async def _take(tx: Tx, row: Row[Any], taken: Mapping[str, Any]) -> Run:
             "lost": row.attempt,
             "worker": row.worker,
             "deaths": run.deaths,
-            "reason": "stalled" if row.lease_until is None else "silent",
+            "reason": reason,
             "action": "Nothing to do: what was committed is kept.",
         },
         patch={"activity": words, "rate": None, "eta": None},
     )
     number = await record(tx, run.id, lost)
     return replace(run, status=RunStatus.QUEUED, reason=None, milestones=number)
+
+
+def _loss(row: Row[Any]) -> tuple[str, str]:
+    """Why the attempt is lost, as a code and in words."""
+    if row.lease_until is not None:
+        return "silent", "stopped answering"
+    if row.stalled_at is not None:  # it was told so before it was made to let go
+        return "stalled", "got nowhere"
+    return "died", "died"
 
 
 def _deaths(row: Row[Any]) -> int:

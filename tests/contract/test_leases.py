@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from storage import runs
+from storage import milestones, runs
 from storage.clock import shared_now
 from storage.connections import Connection
 from storage.database import Database, Tx
@@ -304,7 +304,10 @@ async def test_the_runs_of_a_worker_that_is_known_to_be_dead_are_taken_at_once(
         of_the_dead = await runs.inherit(tx, "one")
         (taken,) = await runs.claim(tx, worker="two", lease=MINUTE, limit=1, take_over=False)
 
+        lost = (await milestones.after(tx, run.id, 0))[-1][1]
+
     assert (of_nobody, before, of_the_dead) == (0, [], 1)
+    assert (lost.kind, lost.data["reason"]) == (EventKind.ATTEMPT_LOST, "died")
     assert (taken.id, taken.attempt) == (run.id, run.attempt + 1)
 
 

@@ -1,6 +1,6 @@
 """What leaves a source leaves the index when that is certain; what comes back is there at once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -183,43 +183,45 @@ async def test_approving_takes_nothing_that_a_listing_has_named_since(database: 
         assert await shown(house, connection) == set(SOME[:10])
 
 
-async def test_no_listing_is_asked_for_once_one_has_settled_what_is_gone(
-    database: Database,
-) -> None:
+@pytest.fixture
+async def unsettled(database: Database) -> AsyncGenerator[tuple[House, Connection, Notes]]:
+    """All is read, and the first listing ended with a hole."""
     source, spec = notes(*SOME, connector=ToldAll)
+    source.blind = True
     async with open_house(database, spec) as house:
         connection = await house.connect("memory", {})
-        source.blind = True
-        await house.ingest(connection)  # the listing ends with a hole
+        await house.ingest(connection)
         source.blind = False
-        del source.notes[SOME[0]]
-        await house.ingest(connection)
-        settled = await shown(house, connection)
-        del source.notes[SOME[1]]
-        await house.ingest(connection)
+        yield house, connection, source
 
-        assert settled == set(SOME[1:])
-        assert await shown(house, connection) == settled  # as nobody told of it
+
+async def test_no_listing_is_asked_for_once_one_has_settled_what_is_gone(
+    unsettled: tuple[House, Connection, Notes],
+) -> None:
+    house, connection, source = unsettled
+    del source.notes[SOME[0]]
+    await house.ingest(connection)
+    settled = await shown(house, connection)
+    del source.notes[SOME[1]]
+    await house.ingest(connection)
+
+    assert settled == set(SOME[1:])
+    assert await shown(house, connection) == settled  # as nobody told of it
 
 
 async def test_a_doubt_is_settled_by_the_next_listing_though_nothing_changed(
-    database: Database,
+    unsettled: tuple[House, Connection, Notes],
 ) -> None:
-    source, spec = notes(*SOME, connector=ToldAll)
-    async with open_house(database, spec) as house:
-        connection = await house.connect("memory", {})
-        source.blind = True
-        await house.ingest(connection)
-        source.blind = False
-        truth, source.notes = source.notes, {}
-        await house.ingest(connection)
-        doubted = await asked(house)
-        source.notes = truth
-        await house.ingest(connection)
+    house, connection, source = unsettled
+    truth, source.notes = source.notes, {}
+    await house.ingest(connection)
+    doubted = await asked(house)
+    source.notes = truth
+    await house.ingest(connection)
 
-        assert doubted
-        assert await asked(house) == []
-        assert await shown(house, connection) == set(SOME)
+    assert doubted
+    assert await asked(house) == []
+    assert await shown(house, connection) == set(SOME)
 
 
 async def test_what_is_declined_is_kept_and_asked_about_again(database: Database) -> None:

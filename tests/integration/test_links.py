@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +19,10 @@ from storage.streams.redis import Channel, RedisEventLog
 from tests.integration.api.following import SSE
 from tests.marks import on_sqlite
 from tests.serving import serving
+from tests.sites import Site
 from tests.sse import told
 from tests.waiting import wait_until
-from tests.working import look, working
+from tests.working import look
 
 pytestmark = [
     pytest.mark.timeout(240),
@@ -32,6 +32,10 @@ pytestmark = [
 MANY = 40
 GIVEN_AT_ONCE = 20
 AT_ONCE = 8
+LINKS = {
+    "HEADWATER_WORKFLOWS": "examples.links",
+    "HEADWATER_WORKER_EGRESS_NETWORKS": "127.0.0.0/8",
+}
 
 
 @dataclass(slots=True)
@@ -75,25 +79,6 @@ async def web() -> AsyncGenerator[Web]:
 
 
 @pytest.fixture
-def environment(
-    database_url: str, redis_url: str, prefect_url: str, tmp_path: Path
-) -> Mapping[str, str]:
-    return {
-        "HEADWATER_DATA_DIR": str(tmp_path),
-        "HEADWATER_DATABASE_URL": database_url,
-        "HEADWATER_REDIS_URL": redis_url,
-        "HEADWATER_WORKFLOWS": "examples.links",
-        "HEADWATER_WORKER_EGRESS_NETWORKS": "127.0.0.0/8",
-        "HEADWATER_WORKER_LEASE_SECONDS": "4",
-        "HEADWATER_WORKER_RENEW_SECONDS": "1",
-        "HEADWATER_WORKER_POLL_SECONDS": "0.5",
-        "HEADWATER_WORKER_POOL": tmp_path.name,
-        "PREFECT_API_URL": prefect_url,
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-    }
-
-
-@pytest.fixture
 async def client(database: Database, redis: Redis) -> AsyncGenerator[httpx.AsyncClient]:
     output = RedisEventLog(redis, channel=Channel.OUTPUT)
     async with (
@@ -106,24 +91,22 @@ async def client(database: Database, redis: Redis) -> AsyncGenerator[httpx.Async
 async def test_links_are_checked_though_a_worker_is_killed_and_no_link_is_asked_twice(
     client: httpx.AsyncClient,
     web: Web,
-    environment: Mapping[str, str],
-    database: Database,
-    tmp_path: Path,
+    site: Site,
 ) -> None:
     urls = [web.url(f"/{'gone' if at % 10 == 0 else 'page'}/{at}") for at in range(MANY)]
     gone = sorted(url for url in urls if "/gone/" in url)
-    with working(tmp_path / "first.log", environment) as first:
+    with site.worker("first", **LINKS) as first:
         await wait_until(lambda: published(client), within_seconds=90)
         result = await synchronously(client, web.url("/page/of-its-own"))
         web.gives = GIVEN_AT_ONCE + 1
         started = await client.post("/v1/workflows/check_links/runs", json={"urls": urls})
         run_id = RunId(UUID(started.json()["run"]["id"]))
-        await wait_until(lambda: settled(database, run_id, GIVEN_AT_ONCE), within_seconds=60)
+        await wait_until(lambda: settled(site.database, run_id, GIVEN_AT_ONCE), within_seconds=60)
         done = Counter(web.answered)
         first.signal(signal.SIGKILL)
 
     web.free.set()
-    with working(tmp_path / "second.log", environment):
+    with site.worker("second", **LINKS):
         async with following(client, run_id) as frames:
             await wait_until(lambda: asks(client, run_id), within_seconds=120)
             waiting = (await client.get(f"/v1/runs/{run_id}")).json()
