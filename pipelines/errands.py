@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from pipelines.errors import MustWait
 from pipelines.llm.gateway import Caller, ServiceClass
 from pipelines.llm.thinking import Thinking
 from pipelines.llm.vectors import Embedder, Vector
@@ -38,7 +39,14 @@ async def embed(
     caller = Caller(purpose=purpose, tenant=tenant, service=service, deadline=deadline)
     embedder = Embedder(gateway=gateway, model=model, dimension=dimension, caller=caller)
     try:
-        return await embedder.embed(texts)
+        made = await embedder.embed(texts)
     finally:
         async with database.transaction() as tx:
             await usage.add(tx, tenant, NO_RUN, tally.take())
+    return [_by_now(each) for each in made]
+
+
+def _by_now(made: Vector | MustWait) -> Vector:
+    if isinstance(made, MustWait):
+        raise made
+    return made

@@ -37,7 +37,7 @@ from connectors.local.selection import Item, Skip
 from connectors.local.tree import Content, Source, Tree
 
 FILES = PartitionKey("files")
-CHECKPOINT_EVERY = 100
+CHECKPOINT_EVERY = 200
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from connectors.artifact import ExternalId, Priority
 
@@ -97,16 +97,17 @@ def object_size(header: str) -> int | None:
 
 def priority(path: str, *, documentation: bool | None = None) -> Priority:
     """What a reader asks about first: what is this, how is it built, how is it used."""
-    pure = PurePosixPath(path.lower())
-    folders = frozenset(pure.parts[:-1])
-    late = bool(folders & _LATE_FOLDERS) or _LATE_NAMES.search(pure.name) is not None
-    if late or pure.suffix in _LATE_SUFFIXES:
+    *above, name = path.lower().split("/")
+    folders = frozenset(above)
+    stem, suffix = splitext(name)
+    late = bool(folders & _LATE_FOLDERS) or _LATE_NAMES.search(name) is not None
+    if late or suffix in _LATE_SUFFIXES:
         return Priority.LATE
-    if len(folders) <= 1 and pure.name in _MANIFESTS:
+    if len(folders) <= 1 and name in _MANIFESTS:
         return Priority.FIRST
-    if pure.stem == "readme":
+    if stem == "readme":
         return Priority.EARLY if folders else Priority.FIRST
-    about = pure.suffix in _DOCUMENTS or bool(folders & _DOCUMENT_FOLDERS)
+    about = suffix in _DOCUMENTS or bool(folders & _DOCUMENT_FOLDERS)
     return Priority.EARLY if documentation or (documentation is None and about) else Priority.NORMAL
 
 

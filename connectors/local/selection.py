@@ -128,7 +128,7 @@ class Selection:
     def _by_origin(self, folders: frozenset[str], name: str, place: str) -> Skip | None:
         vendored = self.rules.vendored.match(place)
         if vendored is None:
-            vendored = not folders.isdisjoint(names.VENDORED_FOLDERS | names.INSTALLED_FOLDERS)
+            vendored = not folders.isdisjoint(_OTHERS_FOLDERS)
         if vendored:
             return _VENDORED
         generated = self.rules.generated.match(place)
@@ -173,6 +173,7 @@ def _is_minified(path: str, data: bytes) -> bool:
     return len(data) >= _MINIFIED_BYTES and len(data) / (data.count(b"\n") + 1) > _MINIFIED_LINE
 
 
+_OTHERS_FOLDERS = names.VENDORED_FOLDERS | names.INSTALLED_FOLDERS
 _IGNORED = Skip(SkipReason.IGNORED, "an ignore file says so")
 _VENDORED = Skip(SkipReason.VENDORED, "a copy of somebody else's work")
 _EMPTY = Skip(SkipReason.EMPTY, "nothing in it")

@@ -68,19 +68,21 @@ async def _process(
     waits += [wait for each in made if (wait := understood.wait_of(each.staged))]
     made = [each for each in made if understood.wait_of(each.staged) is None]
     while True:
-        kept, drawn = made, Drawn()
-        try:
-            drawn = await draw(context, work, _whole(made))
-        except MustWait as wait:  # what was read of them is kept: it was paid
-            kept, waits = [], waits + [wait] * len(made)
+        drawn = await draw(context, work, _whole(made))
+        delays = {each.staged.id: wait for each in made if (wait := _delay(each, drawn))}
+        kept = [each for each in made if each.staged.id not in delays]
         used = _used(work, understood)
         try:
-            if kept or used:
+            if kept or used:  # what was read of those that wait is kept: it was paid
                 await _keep(ingestion, kept, replace(understood, used=used), drawn)
         except IndexChanged:  # while these were made: once in the life of a model
             understood = replace(understood, used=used)
             continue
-        return waits
+        return [*waits, *delays.values()]
+
+
+def _delay(made: Made, drawn: Drawn) -> MustWait | None:
+    return drawn.wait_of(made.digest) if isinstance(made.digest, Digest) else None
 
 
 def _used(work: Work, understood: Understanding) -> Sequence[Used]:

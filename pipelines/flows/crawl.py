@@ -14,8 +14,7 @@ from connectors.events import Checkpoint, Cursor, Event, Failed, Total, Waiting
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.flows.ingestion import Ingestion, finish_stage
-from pipelines.flows.page import MOST, Page
-from pipelines.flows.staging import store
+from pipelines.flows.staging import PageWriter
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.progress import StageKey
@@ -64,7 +63,7 @@ class Crawl:
         self, cursor: Cursor | None, *, wanted: Callable[[Event], bool] = lambda _: True
     ) -> None:
         """Read on from the cursor. What is not wanted is as if it had not been said."""
-        page, most = Page(), FIRST_PAGE
+        writer = PageWriter(self.ingestion, self.partition, most=FIRST_PAGE)
         events = self.ingestion.connector.read(self.partition, cursor)
         vital = self.ingestion.work.context.vital
         async with aclosing(cast("_Closable", events)):
@@ -72,16 +71,14 @@ class Crawl:
                 vital.advance()
                 if not wanted(event):
                     continue
+                if isinstance(event, Waiting):
+                    await writer.flush()
                 await self._note(event)
                 if isinstance(event, Checkpoint):
-                    await store(self.ingestion, self.partition, page, event)
-                    page = Page()
+                    await writer.reach(event)
                 elif not isinstance(event, Total | Waiting):
-                    page.add(event)
-                if page.full(most):
-                    await store(self.ingestion, self.partition, page)
-                    page, most = Page(), MOST
-        await store(self.ingestion, self.partition, page)
+                    await writer.add(event)
+        await writer.flush()
 
     async def _note(self, event: Event) -> None:
         work = self.ingestion.work

@@ -6,7 +6,7 @@ bear the run's id) is not found a second time, however often a source or a resta
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
@@ -18,7 +18,7 @@ from storage.artifacts import ArtifactStatus, Known, NewArtifact
 from storage.counts import Counts
 from storage.ids import RunId
 
-MOST = 200
+MOST = 250
 MOST_BYTES = 8_000_000
 
 
@@ -57,6 +57,20 @@ class Page:
     @property
     def ids(self) -> list[ExternalId]:
         return [*self.upserts, *self.skips, *self.failed, *self.gone, *self.lost]
+
+    @property
+    def empty(self) -> bool:
+        return self.only_there and not self.upserts and not self.skips
+
+    @property
+    def only_there(self) -> bool:
+        """Whether nothing is named but artifacts that are there."""
+        return not any((self.failed, self.parts, self.gone, self.lost, self.lost_parts))
+
+    def drop(self, external_ids: Collection[ExternalId]) -> None:
+        """Forget what was said of these."""
+        for external_id in external_ids:
+            self.size_bytes -= self.upserts.pop(external_id).size or 0
 
     def full(self, most: int = MOST) -> bool:
         return len(self.ids) + len(self.parts) >= most or self.size_bytes >= MOST_BYTES
@@ -102,6 +116,13 @@ class Plan:
         )
 
     @property
+    def news(self) -> set[ExternalId]:
+        """Those to be fetched or processed."""
+        return {each.ref.external_id for each in self.fetch} | {
+            ExternalId(each.external_id) for each in self.stage
+        }
+
+    @property
     def settled(self) -> set[ExternalId]:
         """Those counted here without a change to their rows."""
         return self.unchanged | self.skipped_again.keys()
@@ -113,7 +134,7 @@ class Before:
 
     run: RunId
     known: Mapping[str, Known]
-    counted: set[ExternalId]
+    counted: Sequence[Container[ExternalId]]
     reader: str = ""
     """Which model reads, if one does: what it has not read is to be read."""
 
@@ -121,7 +142,7 @@ class Before:
         """Whether this run has counted it, as it is."""
         known = self.known.get(external_id)
         mine = known is not None and known.run_id == self.run and known.version == version
-        return mine or external_id in self.counted
+        return mine or any(external_id in each for each in self.counted)
 
     def found(self, external_ids: Sequence[ExternalId]) -> int:
         """How many of them this run has not found yet."""

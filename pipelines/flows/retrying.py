@@ -25,8 +25,7 @@ from pipelines.context import Context
 from pipelines.errors import Explanation
 from pipelines.flows.crawl import Crawl
 from pipelines.flows.ingestion import Ingestion, failure, record_failures
-from pipelines.flows.page import Page
-from pipelines.flows.staging import store
+from pipelines.flows.staging import PageWriter
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.progress import StageKey
@@ -78,14 +77,11 @@ async def _fetch(
     rows: Sequence[NewArtifact],
     failed: Mapping[str, Failure],
 ) -> None:
-    page = Page()
+    writer = PageWriter(ingestion, partition)
     for row in rows:
         kept = failed[row.external_id].stage == StageKey.READ and await _kept(ingestion, row)
-        page.add(Upsert(_artifact(row, kept=kept)))
-        if page.full():
-            await store(ingestion, partition, page)
-            page = Page()
-    await store(ingestion, partition, page)
+        await writer.add(Upsert(_artifact(row, kept=kept)))
+    await writer.flush()
 
 
 async def _kept(ingestion: Ingestion, row: NewArtifact) -> bool:

@@ -10,6 +10,7 @@ from pipelines import stages
 from pipelines.chunking import Chunk
 from pipelines.context import Context
 from pipelines.digest import Digest
+from pipelines.errors import MustWait
 from pipelines.flows.understanding import Pair
 from pipelines.llm.errors import ModelError
 from pipelines.llm.outcomes import Unread
@@ -31,8 +32,14 @@ class Drawn:
     serving: Index | None = None
     vectors: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
     faults: Mapping[str, ModelError] = field(default_factory=dict[str, ModelError])
+    waits: Mapping[str, MustWait] = field(default_factory=dict[str, MustWait])
     number: int = 0
     """How many had to be made."""
+
+    def wait_of(self, digest: Digest) -> MustWait | None:
+        """What has to be waited for before all of an artifact has its vectors."""
+        keys = (embedded(chunk)[0] for chunk in digest.chunks)
+        return next((self.waits[key] for key in keys if key in self.waits), None)
 
     def fault(self, digest: Digest) -> Unread | None:
         """Why some of an artifact has no vector."""
@@ -46,7 +53,6 @@ class Drawn:
 
 
 async def draw(context: Context, work: Work, whole: Sequence[Pair]) -> Drawn:
-    """May raise ``MustWait``."""
     texts = {key: text for _, digest in whole for key, text in map(embedded, digest.chunks)}
     serving = await work.look(indexes.serving)
     # Without a key the workers are about to make the local index serve (``reindexing``).
@@ -58,13 +64,16 @@ async def draw(context: Context, work: Work, whole: Sequence[Pair]) -> Drawn:
     made = await _make(context, work, index, [texts[key] for key in missing])
     new = dict(zip(missing, made, strict=True))
     faults = {key: each for key, each in new.items() if isinstance(each, ModelError)}
-    vectors = {key: None if isinstance(each, ModelError) else each for key, each in new.items()}
+    waits = {key: each for key, each in new.items() if isinstance(each, MustWait)}
+    none = faults.keys() | waits.keys()
+    vectors = {key: each if isinstance(each, bytes) else None for key, each in new.items()}
     return Drawn(
         index=index,
         serving=serving,
         vectors={**known, **vectors},
         faults=faults,
-        number=len(missing) - len(faults),
+        waits=waits,
+        number=len(missing) - len(none),
     )
 
 
@@ -76,7 +85,7 @@ def embedded(chunk: Chunk) -> tuple[str, str]:
 
 async def _make(
     context: Context, work: Work, index: Index, texts: Sequence[str]
-) -> Sequence[Vector]:
+) -> Sequence[Vector | MustWait]:
     if index != LOCAL and work.thoughts is not None:
         return await work.thoughts.embedder(index).embed(texts)
     parts = [texts[start : start + TEXTS] for start in range(0, len(texts), TEXTS)]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines import tokens
+from pipelines.errors import MustWait
 from pipelines.llm.errors import CallRejected, ModelError, Refused, TooLong, VectorsInvalid
 from pipelines.llm.gateway import Caller, EmbeddingCall, Gateway
 from storage.embedding import Vectors, normalised, pack
@@ -41,14 +42,18 @@ class Embedder:
     caller: Caller
     dimension: int | None = None
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """One for each text. Raises ``MustWait`` and no ``ModelError``: those are answers."""
-        found: list[Vector] = [None] * len(texts)
+    async def embed(self, texts: Sequence[str]) -> list[Vector | MustWait]:
+        """One for each text. Whatever a call may end with is an answer: others were paid."""
+        found: list[Vector | MustWait] = [None] * len(texts)
         places = asyncio.Semaphore(CALLS_AT_ONCE)
 
         async def fill(rows: Sequence[int]) -> None:
-            async with places:
-                made = await self._batch([texts[row] for row in rows], iter(range(MOST_FAILED)))
+            made: Sequence[Vector | MustWait]
+            try:
+                async with places:
+                    made = await self._batch([texts[row] for row in rows], iter(range(MOST_FAILED)))
+            except MustWait as wait:
+                made = [wait] * len(rows)
             for row, vector in zip(rows, made, strict=True):
                 found[row] = vector
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
 from storage.artifacts.values import ArtifactRow, ArtifactStatus, Known, NewArtifact, Staged
-from storage.bulk import batches
+from storage.bulk import BATCH, batches
 from storage.database import Tx
 from storage.ids import ArtifactId, ConnectionId, RunId, TenantId
 from storage.tables import artifacts, failures
@@ -83,13 +83,16 @@ async def absent(
 ) -> list[Known]:
     """What is kept of the partition, not hidden, and was not seen in a census of it."""
     there = seen if isinstance(seen, set | frozenset) else frozenset(seen)
-    query = _KNOWN.where(
+    query = select(artifacts.c.external_id).where(
         artifacts.c.connection_id == connection_id,
         artifacts.c.partition == partition,
         _SHOWN,
     )
-    async with tx.stream(query) as rows:
-        return [_known(row) async for row in rows if row.external_id not in there]
+    async with tx.stream_scalars(query) as rows:
+        missing = [
+            each async for part in rows.partitions(BATCH) for each in part if each not in there
+        ]
+    return [*(await known(tx, connection_id, missing)).values()]
 
 
 async def searchable(tx: Tx, connection_id: ConnectionId) -> int:

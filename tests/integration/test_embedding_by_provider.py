@@ -1,6 +1,7 @@
 """Vectors by a provider's model: made in runs and in the background, asked for by searches."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
@@ -185,6 +186,43 @@ async def test_what_was_read_is_not_paid_again_when_the_vectors_have_to_wait(
     assert waiting.counts.processed == 0
     assert (run.status, run.counts.processed) == (RunStatus.SUCCEEDED, 2)
     assert asked == len(gateway.asked) > 0
+
+
+@on_sqlite
+async def test_vectors_that_came_before_the_provider_went_away_are_not_paid_again(
+    database: Database,
+) -> None:
+    gateway, paid = ScriptedGateway(otherwise=reads), Counter[str]()
+    source, spec = notes()
+    source.notes |= {name: f"It is about {name}. ".encode() * 1_000 for name in "abcdefgh"}
+
+    def going_away(call: EmbeddingCall) -> Embeddings | ModelError:
+        if any("about h" in text for text in call.texts):
+            return ProviderDown("away", model="v")
+        return pay(call)
+
+    def pay(call: EmbeddingCall) -> Embeddings:
+        paid.update({text.partition("about ")[2][:1] for text in call.texts})
+        return rows_of(call, 8)
+
+    async with open_house(database, spec, thinking=thinking(gateway)) as house:
+        await Reindexer(house.services).make()
+        gateway.vectors = going_away
+        run_id = await house.request(await house.connect("memory", {}))
+        await house.attempt(await house.claim())
+        waiting = await house.run(run_id)
+        gateway.vectors = pay
+        async with database.transaction() as tx:
+            await runs.wake(tx, run=run_id)
+        await house.attempt(await house.claim())
+        run = await house.run(run_id)
+
+    assert waiting.status is RunStatus.WAITING
+    assert 0 < waiting.counts.processed < 8
+    assert (run.status, run.counts.processed) == (RunStatus.SUCCEEDED, 8)
+    assert paid.keys() == set("abcdefgh")
+    # One whose parts were in two calls, of which only one was answered, is asked about again.
+    assert sum(paid.values()) <= 9
 
 
 @on_sqlite

@@ -52,7 +52,7 @@ def known(
 
 
 def before(*rows: Known) -> Before:
-    return Before(RUN, {row.external_id: row for row in rows}, set())
+    return Before(RUN, {row.external_id: row for row in rows}, ())
 
 
 def page(*artifacts: Artifact) -> Page:
