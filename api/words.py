@@ -1,13 +1,21 @@
 """A run in plain words, for people at a terminal. No I/O, no colours."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from api.accounts import ErasureView
 from api.held import DeletionView
 from api.rollout import DeploymentView, FleetView, RampView
 from api.scheduling import ScheduleView, TickView
-from api.schemas import CountsView, EtaView, HitView, ReceiptView, RunView, StageView
+from api.schemas import (
+    CountsView,
+    EtaView,
+    HitView,
+    ReaderView,
+    ReceiptView,
+    RunView,
+    StageView,
+)
 
 BEFORE_FIRST_STAGE = "Waiting for a worker."
 BY_WORDS = (
@@ -20,6 +28,7 @@ WISHED: Mapping[str | None, str] = {
 MINUTE = 60
 HOUR = 60 * MINUTE
 SAMPLE = 5
+BILLION = 1_000_000_000
 
 
 def clean(text: str) -> str:
@@ -136,9 +145,20 @@ def receipt(it: ReceiptView) -> list[str]:
         "",
         f"  {it.index.artifacts:,} artifacts can be searched, in {it.index.chunks:,} chunks.",
     ]
-    if it.reader is not None and it.reader.note:
-        lines.append(f"  {clean(it.reader.note)}")
+    if it.reader is not None:
+        lines += [f"  {clean(line)}" for line in _read(it.reader, counts)]
     return lines + _failures(it)
+
+
+def _read(reader: ReaderView, counts: CountsView) -> Iterator[str]:
+    """Which model was asked, and what it took; or that none was."""
+    if reader.note:
+        yield reader.note
+    if reader.model and counts.model_calls:
+        times = "once" if counts.model_calls == 1 else f"{counts.model_calls:,} times"
+        cost = f", ${counts.cost_nanos / BILLION:,.4f}" if counts.cost_nanos else ""
+        took = f"{counts.input_tokens:,} tokens in, {counts.output_tokens:,} out"
+        yield f"{reader.model} was asked {times}: {took}{cost}."
 
 
 def deployment(it: DeploymentView) -> list[str]:

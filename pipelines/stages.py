@@ -17,7 +17,7 @@ from pipelines.workshop import Workshop
 READER: Mapping[str, Any] = {
     "producer": PRODUCER,
     "model": None,
-    "note": "No model has read these: summaries are extracted, and vectors are static.",
+    "note": "No model read what is new: its summaries are extracted, and its vectors are static.",
 }
 CUT = "chunks/1"
 """Raise it with every change of decoding or cutting that gives other chunks of the same bytes."""
@@ -25,13 +25,27 @@ CUT = "chunks/1"
 LONGEST = timedelta(minutes=10)  # with all that waits in the workshop before it
 
 
+MADE, READ = 40, 24
+"""Characters of a ``ready_key``: of what was made of a content here, and of who read it."""
+
+
 def ready_key(digest: str, reader: str = "") -> str:
-    """What a content is made into, by which versions: another key means it must be made again.
+    """What a content is made into, by which versions.
 
     ``reader`` says which model reads, by which prompt and profile; "" where none does.
     """
-    made_by = f"{digest}\n{CUT}\n{PRODUCER}\n{embedding.MODEL}" + (reader and f"\n{reader}")
-    return hashlib.sha256(made_by.encode()).hexdigest()
+    made_by = _hashed(f"{digest}\n{CUT}\n{PRODUCER}\n{embedding.MODEL}")[:MADE]
+    return made_by + (_hashed(reader)[:READ] if reader else "0" * READ)
+
+
+def is_made(key: str | None, digest: str, reader: str = "") -> bool:
+    """Whether it need not be made again. Where no model reads, what one has read is as good."""
+    wanted = ready_key(digest, reader)
+    return key is not None and (key == wanted if reader else key[:MADE] == wanted[:MADE])
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def warm(workshop: Workshop) -> None:

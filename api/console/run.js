@@ -169,6 +169,13 @@ function drawLatest(sheet, list, state) {
     item.summary ? h("p.quiet", {}, item.summary) : null));
 }
 
+/** How often a model was asked, which one, and what it cost, if that is known. */
+function asked({ counts, reader }) {
+  const cost = counts.cost_nanos ? `, $${(counts.cost_nanos / 1e9).toFixed(4)}` : "";
+  const calls = reader?.model ? `calls of ${reader.model}` : "model calls";
+  return `${number(counts.model_calls)} ${calls}${cost}`;
+}
+
 async function drawReceipt(sheet, id) {
   sheet.hidden = false;
   let receipt;
@@ -189,7 +196,7 @@ async function drawReceipt(sheet, id) {
     h("p.sum", {}, `${number(counts.found)} found = ${parts.join(" + ")}`,
       h("span.check", { "data-well": String(receipt.adds_up) }, receipt.adds_up ? "adds up" : "does not add up")),
     h("p.quiet", {}, `${span(receipt.seconds)}, ${number(counts.chunks)} chunks, ${number(counts.tokens)} tokens, `
-      + `${number(counts.model_calls)} model calls. The index holds ${number(receipt.index.artifacts)} artifacts `
+      + `${asked(receipt)}. The index holds ${number(receipt.index.artifacts)} artifacts `
       + `in ${number(receipt.index.chunks)} chunks.${gone}`));
 }
 

@@ -13,7 +13,7 @@ from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
 from connectors.connector import Content, Fetched
 from connectors.errors import ArtifactGone, ConnectorError
 from connectors.events import AccessLost, Failed, Skipped, Tombstone, Upsert
-from pipelines.stages import ready_key
+from pipelines.stages import is_made
 from storage.artifacts import ArtifactStatus, Known, NewArtifact
 from storage.counts import Counts
 from storage.ids import RunId
@@ -225,7 +225,7 @@ def _was_lost(known: Known) -> bool:
 
 
 def _is_ready(known: Known, digest: str, reader: str) -> bool:
-    return known.status is ArtifactStatus.READY and known.ready_key == ready_key(digest, reader)
+    return known.status is ArtifactStatus.READY and is_made(known.ready_key, digest, reader)
 
 
 def described(artifact: Artifact, digest: str = "", size: int | None = None) -> NewArtifact:

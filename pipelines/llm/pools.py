@@ -25,6 +25,12 @@ GUESSED_TOKENS = 200_000
 The first reply's headers, or the first refusals, put it right.
 """
 
+GUESSED_LOCAL = 1_000_000_000
+"""A minute, of requests and of tokens: none that is felt, until the server tells one or refuses.
+
+What listens on this machine may be a proxy that speaks for a provider with limits.
+"""
+
 REMEMBER_SECONDS = 60.0
 RAMP_FREE = 1_000_000 / 60  # tokens a second: see ``Terms``
 LOCAL_AT_ONCE = 2
@@ -100,28 +106,30 @@ async def _keep_on(database: Database, brokers: Sequence[Broker]) -> None:
 
 
 def terms(settings: ModelSettings) -> Terms:
-    if charging(settings) is Charging.FREE:
-        at_once = settings.concurrency
-        return Terms(concurrency=at_once or LOCAL_AT_ONCE, adaptive=at_once is None)
-    said = {
-        Dimension.REQUESTS: (settings.requests_per_minute, GUESSED_REQUESTS),
-        Dimension.TOKENS: (settings.tokens_per_minute, GUESSED_TOKENS),
-    }
+    at_once, local = settings.concurrency, settings.local
+    adaptive = at_once is None and (local or settings.charging is Charging.FREE)
     return Terms(
-        limits={
-            dimension: Limit(amount=amount or guess, learned=amount is None)
-            for dimension, (amount, guess) in said.items()
-        },
-        concurrency=settings.concurrency,
+        limits={} if settings.charging is Charging.FREE else _limits(settings),
+        concurrency=LOCAL_AT_ONCE if adaptive else at_once,
+        adaptive=adaptive,
         ramp_free=RAMP_FREE,
     )
+
+
+def _limits(settings: ModelSettings) -> Mapping[Dimension, Limit]:
+    requests, tokens = settings.requests_per_minute, settings.tokens_per_minute
+    guesses = (
+        (GUESSED_LOCAL, GUESSED_LOCAL) if settings.local else (GUESSED_REQUESTS, GUESSED_TOKENS)
+    )
+    return {
+        Dimension.REQUESTS: Limit(amount=requests or guesses[0], learned=requests is None),
+        Dimension.TOKENS: Limit(amount=tokens or guesses[1], learned=tokens is None),
+    }
 
 
 def charging(settings: ModelSettings) -> Charging:
     if settings.charging is not None:
         return settings.charging
-    if settings.local:
-        return Charging.FREE
     return Charging.OPENAI if settings.base_url is None else Charging.WHOLE
 
 

@@ -127,6 +127,21 @@ async def test_a_key_set_later_has_read_what_was_not_and_only_that(house: Open) 
     assert all(row.reading and row.reading["model"] == "m" for row in rows.values())
 
 
+async def test_what_a_model_has_read_stays_when_the_key_is_taken_away(house: Open) -> None:
+    source, spec = notes("ant", "bee")
+    async with house(ScriptedGateway(otherwise=reads), spec) as there:
+        connection = await there.connect("memory", {})
+        await there.ingest(connection)
+    source.notes["cat"] = b"This note is about cat."
+    async with house(None, spec) as there:
+        run = await there.ingest(connection)
+        rows = await shown(there, connection)
+
+    models = {name: (row.reading or {}).get("model") for name, row in rows.items()}
+    assert (run.counts.unchanged, run.counts.processed) == (2, 1)
+    assert models == {"ant": "m", "bee": "m", "cat": None}
+
+
 async def test_a_copy_is_not_paid_for_again(house: Open, tmp_path: Path) -> None:
     gateway = ScriptedGateway(otherwise=reads)
     for folder in ("one", "two"):

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.llm.charging import Charging
 from pipelines.llm.gateway import Call, Caller
-from pipelines.llm.pools import ByModel, charging, terms
+from pipelines.llm.pools import GUESSED_LOCAL, ByModel, charging, terms
 from pipelines.llm.scripted import ScriptedGateway
 from pipelines.llm.settings import ModelSettings
 from storage.ids import LOCAL_TENANT
@@ -18,7 +18,7 @@ LOCAL = "http://127.0.0.1:8080/v1"
     [
         (ModelSettings(), Charging.OPENAI),
         (ModelSettings(base_url="https://llm.example.com/v1"), Charging.WHOLE),
-        (ModelSettings(base_url=LOCAL), Charging.FREE),
+        (ModelSettings(base_url=LOCAL), Charging.WHOLE),
         (ModelSettings(base_url=LOCAL, charging=Charging.ANTHROPIC), Charging.ANTHROPIC),
     ],
 )
@@ -35,11 +35,22 @@ def test_a_limit_that_is_stated_is_no_guess() -> None:
     assert limits[Dimension.REQUESTS].learned
 
 
-def test_a_local_server_has_no_limits_and_is_given_as_many_calls_as_it_bears() -> None:
+def test_a_local_server_is_given_as_many_calls_as_it_bears_and_no_limit_until_it_tells_one() -> (
+    None
+):
     made = terms(ModelSettings(base_url=LOCAL))
 
-    assert (made.limits, made.adaptive) == ({}, True)
+    assert made.adaptive
+    assert all(limit.learned for limit in made.limits.values())
+    assert min(limit.amount for limit in made.limits.values()) >= GUESSED_LOCAL
     assert not terms(ModelSettings(base_url=LOCAL, concurrency=4)).adaptive
+    assert terms(ModelSettings(base_url=LOCAL, charging=Charging.FREE)).limits == {}
+
+
+def test_a_limit_that_is_stated_holds_for_a_local_server_too() -> None:
+    limits = terms(ModelSettings(base_url=LOCAL, tokens_per_minute=90_000)).limits
+
+    assert (limits[Dimension.TOKENS].amount, limits[Dimension.TOKENS].learned) == (90_000, False)
 
 
 async def test_each_model_is_asked_through_its_own_pool() -> None:

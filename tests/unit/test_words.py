@@ -13,6 +13,7 @@ from api.schemas import (
     FailureView,
     HitView,
     IndexView,
+    ReaderView,
     ReasonView,
     ReceiptView,
     RunView,
@@ -70,6 +71,19 @@ def test_the_time_left_is_a_range_in_a_unit_one_can_feel(
 )
 def test_a_duration_is_exact_where_it_is_short(seconds: float, said: str) -> None:
     assert words.duration(seconds) == said
+
+
+def test_a_receipt_says_which_model_was_asked_and_what_it_cost() -> None:
+    counts = CountsView(
+        model_calls=937, input_tokens=1_200_000, output_tokens=75_000, cost_nanos=600_000_000
+    )
+    reader = ReaderView(producer="read/1", model="gpt-4.1-mini")
+
+    lines = words.receipt(receipt(counts=counts, reader=reader))
+
+    assert lines[-1] == (
+        "  gpt-4.1-mini was asked 937 times: 1,200,000 tokens in, 75,000 out, $0.6000."
+    )
 
 
 def test_the_numbers_of_a_receipt_stand_in_one_column() -> None:
