@@ -53,11 +53,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a part that dies is started again: later each time, until it was well for a while."""
+    """How a part that dies is started again: later each time, until it was well for a while.
+
+    The longest pause and a start are less than the 30 s in which a run goes on after any death.
+    """
 
     first: timedelta = timedelta(seconds=1)
-    longest: timedelta = timedelta(seconds=30)
-    good_while: timedelta = timedelta(minutes=1)
+    longest: timedelta = timedelta(seconds=15)
+    good_while: timedelta = timedelta(seconds=15)
     tries: int = 4  # starts without ever being ready, after which it is given up
 
 
