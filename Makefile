@@ -40,7 +40,7 @@ bench-limits: .venv/.bench  ## Measure the limiter of model calls against what e
 bench-stream: .venv/.bench  ## Hold 5,000 listeners on one api process, beside the usual ways (3 minutes)
 	@$(BIN)/python -m benchmarks listeners
 
-chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is left (20 minutes)
+chaos: .venv/.dev  ## Kill, freeze and cut off everything, and audit what is left (15 minutes)
 	@$(BIN)/python -m tests.chaos --full
 
 soak: .venv/.dev  ## Go on with random faults for an hour

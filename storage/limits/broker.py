@@ -37,7 +37,7 @@ from storage.limits.waiters import Grant, Waiters
 log = structlog.get_logger()
 
 PATIENCE_SECONDS = 90.0
-BEAT_SECONDS = 1.5
+BEAT_SECONDS = 0.75
 BATCH_SECONDS = 0.003  # what comes within it is told at once
 LEAST_WAIT_SECONDS = 0.01
 LISTEN_SECONDS = 5.0

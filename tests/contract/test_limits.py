@@ -207,7 +207,7 @@ async def test_a_grant_goes_to_who_asked_whoever_made_it(hands: Hands, process: 
     await other.turn()
     await process.ask(BURST)
     await process.ask(100)
-    await hands.advance(3)
+    await hands.advance(2.9)
 
     assert await other.turn() == []
     assert len(await process.fetch()) == 1

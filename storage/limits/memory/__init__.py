@@ -25,7 +25,7 @@ from storage.limits.values import (
     Urgency,
 )
 
-RESERVE, MOST, SILENT_SECONDS = 0.15, 200, 5.0
+RESERVE, MOST, SILENT_SECONDS = 0.15, 200, 3.0
 
 Inboxes = dict[tuple[PoolId, ProcessId], deque[Delivery]]
 

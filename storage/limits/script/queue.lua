@@ -3,7 +3,7 @@
 -- the least time of those that wait, so that being idle saves up nothing (VTC, arXiv 2401.00588).
 
 local WEIGHTS = {['0'] = 16, ['1'] = 4, ['2'] = 1}  -- interactive, onboarding, scheduled
-local SILENT_SECONDS = 5
+local SILENT_SECONDS = 3
 local RESERVE = 0.15  -- of the burst, for interactive calls alone
 
 local function queue(class, tenant) return keep(key('queue', class, tenant)) end
