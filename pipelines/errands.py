@@ -43,10 +43,10 @@ async def embed(
     finally:
         async with database.transaction() as tx:
             await usage.add(tx, tenant, NO_RUN, tally.take())
-    return [_by_now(each) for each in made]
+    return [_arrived(each) for each in made]
 
 
-def _by_now(made: Vector | MustWait) -> Vector:
+def _arrived(made: Vector | MustWait) -> Vector:
     if isinstance(made, MustWait):
         raise made
     return made

@@ -14,7 +14,7 @@ from connectors.events import Checkpoint, Cursor, Event, Failed, Total, Waiting
 from pipelines.component import component
 from pipelines.context import Context
 from pipelines.flows.ingestion import Ingestion, finish_stage
-from pipelines.flows.staging import PageWriter
+from pipelines.flows.pagewriter import PageWriter
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.progress import StageKey

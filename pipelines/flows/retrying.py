@@ -25,7 +25,7 @@ from pipelines.context import Context
 from pipelines.errors import Explanation
 from pipelines.flows.crawl import Crawl
 from pipelines.flows.ingestion import Ingestion, failure, record_failures
-from pipelines.flows.staging import PageWriter
+from pipelines.flows.pagewriter import PageWriter
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.progress import StageKey

@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
+from typing import TypeVar
 
 from pipelines import stages
 from pipelines.chunking import Chunk
@@ -20,6 +21,8 @@ from storage import chunks, indexes
 from storage.database import Tx
 from storage.indexes import LOCAL, Index, IndexChanged
 
+R = TypeVar("R")
+
 TEXTS = 256  # embedded at once
 """An item of the workshop's: large enough to be worth the journey."""
 
@@ -28,31 +31,36 @@ TEXTS = 256  # embedded at once
 class Drawn:
     """Vectors by digest, of ``index``. ``serving`` served when they were made."""
 
-    index: Index = LOCAL
-    serving: Index | None = None
-    vectors: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
-    faults: Mapping[str, ModelError] = field(default_factory=dict[str, ModelError])
-    waits: Mapping[str, MustWait] = field(default_factory=dict[str, MustWait])
-    number: int = 0
+    index: Index
+    serving: Index
+    vectors: Mapping[str, bytes | None]
+    faults: Mapping[str, ModelError]
+    waits: Mapping[str, MustWait]
+    number: int
     """How many had to be made."""
 
     def wait_of(self, digest: Digest) -> MustWait | None:
         """What has to be waited for before all of an artifact has its vectors."""
-        keys = (embedded(chunk)[0] for chunk in digest.chunks)
-        return next((self.waits[key] for key in keys if key in self.waits), None)
+        return _first(digest, self.waits)
 
     def fault(self, digest: Digest) -> Unread | None:
         """Why some of an artifact has no vector."""
-        keys = (embedded(chunk)[0] for chunk in digest.chunks)
-        return next((Unread(self.faults[key]) for key in keys if key in self.faults), None)
+        error = _first(digest, self.faults)
+        return None if error is None else Unread(error)
 
     async def check(self, tx: Tx) -> None:
         """Hold the index until the transaction ends. Raises ``IndexChanged``."""
-        if self.serving is not None and await indexes.held(tx) != self.serving:
+        if await indexes.held(tx) != self.serving:
             raise IndexChanged
 
 
+def _first(digest: Digest, by_key: Mapping[str, R]) -> R | None:
+    keys = (embedded(chunk)[0] for chunk in digest.chunks)
+    return next((by_key[key] for key in keys if key in by_key), None)
+
+
 async def draw(context: Context, work: Work, whole: Sequence[Pair]) -> Drawn:
+    """A vector for each chunk of these, or what has become of it."""
     texts = {key: text for _, digest in whole for key, text in map(embedded, digest.chunks)}
     serving = await work.look(indexes.serving)
     # Without a key the workers are about to make the local index serve (``reindexing``).
@@ -65,7 +73,6 @@ async def draw(context: Context, work: Work, whole: Sequence[Pair]) -> Drawn:
     new = dict(zip(missing, made, strict=True))
     faults = {key: each for key, each in new.items() if isinstance(each, ModelError)}
     waits = {key: each for key, each in new.items() if isinstance(each, MustWait)}
-    none = faults.keys() | waits.keys()
     vectors = {key: each if isinstance(each, bytes) else None for key, each in new.items()}
     return Drawn(
         index=index,
@@ -73,7 +80,7 @@ async def draw(context: Context, work: Work, whole: Sequence[Pair]) -> Drawn:
         vectors={**known, **vectors},
         faults=faults,
         waits=waits,
-        number=len(missing) - len(none),
+        number=len(missing) - len(faults) - len(waits),
     )
 
 
