@@ -11,7 +11,7 @@ from importlib.metadata import version
 import httpx
 
 from api.attaching import StackSettings
-from storage import complaints, datadir, fences, schema
+from storage import complaints, datadir, fences, schema, workers
 from storage.clock import now, shared_now
 from storage.database import open_database
 from storage.errors import StorageError
@@ -103,6 +103,24 @@ async def _database(settings: StackSettings) -> Check:
         return Check("database", Grade.OK, f"{kind} at {database.place}, schema {schema.head()}")
 
 
+async def _workers(settings: StackSettings) -> Check:
+    """Those who were seen lately. Where nothing is meant to run, none is missed."""
+    if settings.database_url is None and datadir.running(settings.home) is None:
+        return Check("workers", Grade.OK, "none, as nothing is running")
+    try:
+        async with open_database(settings.sql_url()) as database, database.reading() as tx:
+            there = await workers.live(tx)
+    except StorageError:  # the database's own line says what to do
+        return Check("workers", Grade.WARN, "not known while the database cannot be read")
+    if not there:
+        action = "Start one; where headwater up starts its own, its log says why it is not there."
+        seconds = workers.ALIVE.total_seconds()
+        detail = f"none was seen for {seconds:.0f} s: runs that are asked for wait"
+        return Check("workers", Grade.WARN, detail, action)
+    held, slots = sum(each.held for each in there), sum(each.slots for each in there)
+    return Check("workers", Grade.OK, f"{len(there)}, with {held} of {slots} slots in use")
+
+
 async def _redis(settings: StackSettings) -> Check:
     if settings.redis_url is None:
         server = find_server()
@@ -141,6 +159,7 @@ CHECKS: tuple[Callable[[StackSettings], Awaitable[Check]], ...] = (
     _data,
     _disk,
     _database,
+    _workers,
     _redis,
     _prefect,
 )

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 from api.attaching import StackSettings
 from api.doctor import Check, Grade, examine
-from storage import schema
+from storage import schema, workers
+from storage.database import Database
 
 
 async def examined(home: Path, **settings: object) -> Mapping[str, Check]:
@@ -52,3 +53,23 @@ async def test_a_redis_that_may_forget(tmp_path: Path, redis: Redis, redis_url: 
     assert found.grade is Grade.WARN
     assert "Redis may throw live views away: its maxmemory-policy is allkeys-lru." in found.detail
     assert found.action == "Set its maxmemory-policy to noeviction."
+
+
+async def test_it_says_whether_anybody_is_there_to_work(
+    tmp_path: Path, database: Database, database_url: str
+) -> None:
+    given = SecretStr(database_url)
+    without = (await examined(tmp_path, database_url=given))["workers"]
+    async with database.transaction() as tx:
+        await workers.register(tx, name="one", version="1", host="here", pid=1, slots=4)
+
+    found = (await examined(tmp_path, database_url=given))["workers"]
+
+    assert without.grade is Grade.WARN
+    assert "runs that are asked for wait" in without.detail
+    assert "Start one" in (without.action or "")
+    assert (found.grade, found.detail) == (Grade.OK, "1, with 0 of 4 slots in use")
+
+
+async def test_no_worker_is_missed_where_nothing_runs(tmp_path: Path) -> None:
+    assert (await examined(tmp_path))["workers"].grade is Grade.OK
