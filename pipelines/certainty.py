@@ -13,7 +13,6 @@ from storage.deletions import Doubt
 
 FEW = 20
 SHARE = 0.1
-HALF = 0.5
 TINY = 4
 """Of so few, one is a large share, and means nothing."""
 
@@ -32,18 +31,26 @@ class Verdict:
 
 
 def judge(
-    absent: Sequence[Known], *, named: int, settled_at: datetime | None, now: datetime
+    absent: Sequence[Known],
+    *,
+    named: int,
+    settled_at: datetime | None,
+    now: datetime,
+    witnessed: int = 0,
 ) -> Verdict:
     """What becomes of those that a listing of ``named`` artifacts lacks.
 
-    ``settled_at`` is when the connection had been ingested once: what came later and lately is what
-    a listing of yesterday lacks, so it takes two listings, an hour apart, to believe it gone.
+    So many more it lacks although this very run has ``witnessed`` them: nobody lets go of those,
+    but they speak against the listing. ``settled_at`` is when the connection had been ingested
+    once: what came later and lately is what a listing of yesterday lacks, so it takes two
+    listings, an hour apart, to believe it gone.
     """
-    total = named + len(absent)
+    lacking = len(absent) + witnessed
+    total = named + lacking
     if absent and not named:
         return Verdict(kept=absent, doubt=Doubt.EVERYTHING)
-    half = total >= TINY and len(absent) >= HALF * total
-    if half or len(absent) > max(FEW, SHARE * total):
+    half = total >= TINY and lacking >= total // 2  # of an odd number a half may be the larger one
+    if absent and (half or lacking > max(FEW, SHARE * total)):
         return Verdict(kept=absent, doubt=Doubt.MANY)
     kept = [each for each in absent if _may_be_news(each, settled_at, now)]
     gone = [each for each in absent if each not in kept]

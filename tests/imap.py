@@ -103,7 +103,8 @@ def mail(number: int, body: str = "Hello.", *fields: str) -> bytes:
 
 def _expunge(client: IMAPClient, message_id: str, mailbox: str) -> None:
     client.select_folder(mailbox)
-    uids = client.search(["HEADER", "Message-ID", message_id])
+    # Whole: any header that holds what is searched would be found (RFC 3501, 6.4.4).
+    uids = client.search(["HEADER", "Message-ID", f"<{message_id}>"])
     client.delete_messages(uids)
     client.expunge()
 

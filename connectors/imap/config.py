@@ -57,7 +57,8 @@ class ImapConfig(BaseModel):
 class Place(BaseModel):
     """How far one mailbox was read: downwards to ``below``, and everything above up to ``top``.
 
-    ``messages`` is how many there were when reading began. UIDs mean nothing without ``validity``.
+    ``messages`` is how many there were when ``top`` was the highest. UIDs mean nothing without
+    ``validity``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -93,7 +93,6 @@ class ImapConnector:
         start = cursor if isinstance(cursor, ImapCursor) else ImapCursor()
         pinned = await self._pinned()
         places = {name: _place(start.places.get(name), status) for name, status in pinned.items()}
-        quiet = _is_as_before(start, pinned)
         yield Total(partition, sum(status.messages for status in pinned.values()), exact=False)
         told: set[str] = set()
         missing = await self._missing(pinned)
@@ -111,6 +110,7 @@ class ImapConnector:
             places[name] = place.model_copy(update={"below": 1})
         async for event in self._news(partition, places):
             yield event
+        quiet = start.done and start.places == places
         yield Checkpoint(partition, ImapCursor(places=places, done=True), done=True, quiet=quiet)
 
     async def census(self, partition: PartitionKey) -> AsyncIterator[CensusEvent]:
@@ -137,16 +137,18 @@ class ImapConnector:
     ) -> AsyncIterator[Event]:
         """What came, or was moved to where we had been, since the places were pinned."""
         for _ in range(_ROUNDS):
-            tops = {name: (await self.session.status(name)).next_uid - 1 for name in places}
-            spans = [(name, at.validity, at.top + 1, tops[name]) for name, at in places.items()]
+            now = {name: await self.session.status(name) for name in places}
+            spans = [
+                (name, at.validity, at.top + 1, now[name].next_uid - 1)
+                for name, at in places.items()
+            ]
             came = False
             async for _, page, _ in self._pages(spans):
                 came = True
                 for entry in page:
                     yield self._event(partition, entry, fresh=True)
-            for name, top in tops.items():
-                moved = {"top": max(top, places[name].top)}
-                places[name] = places[name].model_copy(update=moved)
+            for name, status in now.items():
+                places[name] = _moved_up(places[name], status)
             if not came:
                 return
             yield Checkpoint(partition, ImapCursor(places=places))
@@ -201,24 +203,19 @@ class ImapConnector:
         return [name for name in await self._names() if name not in pinned]
 
 
-def _is_as_before(start: ImapCursor, now: Mapping[str, Status]) -> bool:
-    """Whether every mailbox holds as many mails as when it was read to its end, and no new one."""
-    before = {name: (at.validity, at.top, at.messages) for name, at in start.places.items()}
-    return start.done and before == {
-        name: (at.validity, at.next_uid - 1, at.messages) for name, at in now.items()
-    }
-
-
 def _place(known: Place | None, now: Status) -> Place:
-    if known is None or known.validity != now.validity:
-        return Place(
-            validity=now.validity, top=now.next_uid - 1, below=now.next_uid, messages=now.messages
-        )
-    return (
-        known
-        if known.top < now.next_uid - 1
-        else known.model_copy(update={"messages": now.messages})
+    if known is not None and known.validity == now.validity:
+        return known
+    return Place(
+        validity=now.validity, top=now.next_uid - 1, below=now.next_uid, messages=now.messages
     )
+
+
+def _moved_up(place: Place, now: Status) -> Place:
+    """Both numbers of one moment: where both are as before, the same mails are there."""
+    if now.validity != place.validity or now.next_uid - 1 < place.top:
+        return place
+    return place.model_copy(update={"top": now.next_uid - 1, "messages": now.messages})
 
 
 def _new(page: Sequence[Entry], seen: set[str]) -> Iterator[Entry]:

@@ -16,7 +16,7 @@ from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.vital import SOURCE_PATIENCE
 from storage import artifacts, crashpoints, deletions, partitions, runs
-from storage.artifacts import ArtifactStatus, Known
+from storage.artifacts import ArtifactStatus
 from storage.counts import Counts
 from storage.events import EventKind
 
@@ -40,11 +40,7 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
     if seen is None:
         verdict = Verdict()
     else:
-        absent = await _absent(ingestion, partition, seen)
-        settled_at = await work.look(lambda tx: runs.first_success(tx, work.connection.id))
-        verdict = judge(
-            absent, named=len(seen), settled_at=settled_at, now=work.context.clock.now()
-        )
+        verdict = await _verdict(ingestion, partition, seen)
     crashpoints.reached("tidy.listed")
     ingestion.held_back += len(verdict.kept)
 
@@ -117,20 +113,29 @@ async def _census(ingestion: Ingestion, partition: PartitionKey) -> frozenset[st
     return frozenset(seen) if complete else None
 
 
-async def _absent(
-    ingestion: Ingestion, partition: PartitionKey, seen: frozenset[str]
-) -> list[Known]:
-    """Skipped ones are not in a census, and were never in the index; parts go with their whole.
+async def _verdict(ingestion: Ingestion, partition: PartitionKey, seen: frozenset[str]) -> Verdict:
+    """What is gone. What this very run has seen is there, whatever an older listing says.
 
-    What this very run has seen is there, whatever a listing says that was made before.
+    Skipped ones are not in a census, and were never in the index; parts go with their whole.
     """
     work = ingestion.work
-    absent = await work.look(lambda tx: artifacts.absent(tx, work.connection.id, partition, seen))
-    wanted = (
+    lacking = [
         known
-        for known in absent
+        for known in await work.look(
+            lambda tx: artifacts.absent(tx, work.connection.id, partition, seen)
+        )
         if known.status is not ArtifactStatus.SKIPPED
-        and known.run_id != work.run.id
-        and known.external_id not in ingestion.settled
+        and whole_of(ExternalId(known.external_id)) not in seen
+    ]
+    absent = [
+        known
+        for known in lacking
+        if known.run_id != work.run.id and known.external_id not in ingestion.settled
+    ]
+    return judge(
+        absent,
+        named=len(seen),
+        witnessed=len(lacking) - len(absent),
+        settled_at=await work.look(lambda tx: runs.first_success(tx, work.connection.id)),
+        now=work.context.clock.now(),
     )
-    return [known for known in wanted if whole_of(ExternalId(known.external_id)) not in seen]

@@ -117,6 +117,20 @@ async def test_inbox_says_whether_nothing_can_have_left_it(server: Server, *, go
     assert [is_quiet(first), is_quiet(second)] == [False, not gone]
 
 
+async def test_inbox_is_not_quiet_for_as_many_mails_as_it_had_before_one_came_and_one_left(
+    server: Server,
+) -> None:
+    await server.deliver(mail(1), mail(2))
+    async with open_imap(server.config(), ACCESS) as connector:
+        first = await read(connector)
+        await server.deliver(mail(3))
+        second = await read(connector, last(first))
+        await server.expunge("1@example.org")
+        third = await read(connector, last(second))
+
+    assert [is_quiet(each) for each in (first, second, third)] == [False, False, False]
+
+
 async def test_mailbox_that_is_numbered_anew_costs_nobody_a_download(server: Server) -> None:
     await server.deliver(mail(1), mail(2))
     async with open_imap(server.config(), ACCESS) as connector:

@@ -34,9 +34,15 @@ def absent(
     ]
 
 
-def verdict(rows: Sequence[Known], named: int, settled: timedelta | None = 10 * DAY) -> Verdict:
+def verdict(
+    rows: Sequence[Known],
+    named: int,
+    settled: timedelta | None = 10 * DAY,
+    *,
+    witnessed: int = 0,
+) -> Verdict:
     settled_at = None if settled is None else NOW - settled
-    return judge(rows, named=named, settled_at=settled_at, now=NOW)
+    return judge(rows, named=named, settled_at=settled_at, now=NOW, witnessed=witnessed)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,8 @@ def verdict(rows: Sequence[Known], named: int, settled: timedelta | None = 10 * 
         (1, 0, Doubt.EVERYTHING),
         (1_000, 0, Doubt.EVERYTHING),
         (2, 2, Doubt.MANY),
+        (2, 3, Doubt.MANY),
+        (4, 5, Doubt.MANY),
         (15, 15, Doubt.MANY),
         (21, 100, Doubt.MANY),
         (500, 500, Doubt.MANY),
@@ -65,6 +73,17 @@ def test_a_loss_is_believed_or_asked_about_by_its_size(
 
     assert it.doubt == doubt
     assert (len(it.gone), len(it.kept)) == ((0, lacking) if doubt else (lacking, 0))
+
+
+@pytest.mark.parametrize(("witnessed", "doubt"), [(0, None), (1, None), (2, Doubt.MANY)])
+def test_a_listing_that_lacks_what_the_run_itself_has_seen_is_doubted_sooner(
+    witnessed: int, doubt: Doubt | None
+) -> None:
+    assert verdict(absent(1), 4, witnessed=witnessed).doubt == doubt
+
+
+def test_a_listing_that_lacks_only_what_the_run_itself_has_seen_leaves_nothing_to_ask() -> None:
+    assert verdict([], 4, witnessed=5).doubt is None
 
 
 def test_what_a_listing_of_yesterday_lacks_is_kept_and_what_is_old_goes() -> None:
