@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.cursors import seal
 from api.encoding import PING, Format, Line
 from api.hub import Hub
+from api.lasting import Lasting
 from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet, notice
 from api.owners import Owners
 from api.owners import Page as OwnersPage
@@ -90,7 +90,7 @@ class Deck:
                 yield run, reader.taken()
 
 
-class CardStream(Response):
+class CardStream(Lasting):
     """The answer that goes on until the client leaves or the server stops: new runs may come."""
 
     def __init__(
@@ -103,24 +103,29 @@ class CardStream(Response):
         places: Mapping[RunId, Seq],
         form: Format,
     ) -> None:
-        super().__init__(media_type=form.value, headers=HEADERS)
-        del self.headers["content-length"]
+        super().__init__(form.value, HEADERS)
         self.owners = owners
         self.owner = owner
         self.form = form
         self.deck = Deck(hub, tenant, places)
         self.left: str | None = None
+        self.seen: Sequence[Card] = ()
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Here a database that does not answer is still a problem to be told.
+        self.seen = await self.owners.look(self.deck.tenant, self.owner)
+        await super().__call__(scope, receive, send)
+
+    async def go_on(self, receive: Receive, send: Send) -> None:
         deck = self.deck
-        page = await self.owners.open(deck.tenant, self.owner, deck.bell)
+        page = self.owners.open(deck.tenant, self.owner, self.seen, deck.bell)
         watch = asyncio.create_task(notice(receive, self._leave))
         outlet = Outlet(send, self.form, deck.hub.manner.send.total_seconds())
         try:
-            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-            await send(start)
-            await self._serve(page, outlet)
-            await outlet.close()
+            async with outlet:
+                await self.begin(send)
+                await self._serve(page, outlet)
+                await outlet.close()
         except TimeoutError:
             pass  # it does not read: the server drops the connection of an unfinished answer
         finally:

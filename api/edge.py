@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import origins
+from api.lasting import PLACE, Lasting
 from api.origins import SAFE
 from api.problems import Code, Problem
 from api.quotas import Seat
@@ -86,7 +87,7 @@ class Edge:
             # Only now: a body that comes slowly is no work, and may not keep others out.
             if not scope["path"].startswith(HINTS):
                 answer.work(most=None if scope["path"] in PROBES else self.at_once)
-            await self.app(scope, receive, answer.send)
+            await self._answer(scope, receive, answer)
         except Problem as problem:
             await problem.response(answer.request_id)(scope, receive, answer.send)
         except Exception as error:  # noqa: BLE001  # the edge: told in the log, never to the caller
@@ -94,6 +95,13 @@ class Edge:
         finally:
             answer.leave()
             answer.tell(scope)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "Answer") -> None:
+        # A copy: what is put into it on the way in goes when they are out again.
+        await self.app({**scope}, receive, answer.send)
+        lasting: Lasting | None = answer.state.pop(PLACE, None)
+        if lasting is not None:
+            await lasting.go_on(receive, answer.send)
 
     async def _body(self, headers: Headers, receive: Receive) -> Receive:
         said = headers.get("content-length", "")

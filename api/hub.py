@@ -74,6 +74,7 @@ class Hub:
             listener.fall_behind()  # the reader went past while the listener looked at the log
 
     def leave(self, listener: Listener) -> None:
+        listener.close()
         watched = self._watched[listener.run]
         watched.listeners.discard(listener)
         if not watched.listeners:

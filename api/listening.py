@@ -1,10 +1,10 @@
 """One listener: what waits to be sent to it, and what it must be told. Always bounded."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from api.alarm import Alarm
 from api.encoding import Line
 from storage.ids import RunId, Seq
 
@@ -35,11 +35,15 @@ class Listener:
     behind: bool = True
     doubtful: bool = False
     farewell: str | None = None
-    pending: deque[Line] = field(default_factory=deque[Line])
+    pending: list[Line] = field(default_factory=list[Line])
     bell: asyncio.Event | None = None
     """Rung as well, for whoever listens to several."""
 
     _waiter: asyncio.Future[None] | None = None
+    _alarm: Alarm = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._alarm = Alarm(self.wake)
 
     def offer(self, line: Line) -> None:
         if len(self.pending) >= self.most:
@@ -77,11 +81,13 @@ class Listener:
         """Return when there is something to do, or at this time of the loop's clock."""
         if self.pending or self.behind or self.farewell:
             return
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        alarm = loop.call_at(until, self.wake)
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._alarm.set(until)
         try:
             await self._waiter
         finally:
-            alarm.cancel()
             self._waiter = None
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._alarm.close()

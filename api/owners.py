@@ -45,11 +45,12 @@ class Owners:
     _opened: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     async def look(self, tenant: TenantId, owner: str) -> Sequence[Card]:
+        """``DatabaseUnavailable`` passes."""
         return (await self._look(tenant, [owner]))[owner]
 
-    async def open(self, tenant: TenantId, owner: str, bell: asyncio.Event) -> Page:
-        """Whoever opens must close. ``DatabaseUnavailable`` passes."""
-        page = Page(tenant, owner, await self.look(tenant, owner), bell)
+    def open(self, tenant: TenantId, owner: str, seen: Sequence[Card], bell: asyncio.Event) -> Page:
+        """Go on from what was ``seen`` at a look. Whoever opens must close."""
+        page = Page(tenant, owner, seen, bell)
         self._pages.add(page)
         self._opened.set()
         return page

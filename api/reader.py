@@ -36,8 +36,7 @@ class Reader:
 
     def taken(self) -> Sequence[Line]:
         """What waits for the listener and follows its place."""
-        lines = list(self.listener.pending)
-        self.listener.pending.clear()
+        lines, self.listener.pending = self.listener.pending, []
         return self._following(lines)
 
     def _following(self, lines: Sequence[Line]) -> Sequence[Line]:

@@ -9,11 +9,11 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 
-from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
 
 from api.encoding import PING, Format
 from api.hub import Hub
+from api.lasting import Lasting
 from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet, notice
 from api.reader import Reader
 from api.resume import Place
@@ -22,7 +22,7 @@ from storage.errors import DatabaseUnavailable
 from storage.ids import RunId, Seq, TenantId
 
 
-class EventStream(Response):
+class EventStream(Lasting):
     """The answer that goes on until the run ends, the client leaves, or the server stops."""
 
     def __init__(
@@ -35,23 +35,22 @@ class EventStream(Response):
         voice: Voice,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(media_type=voice.form.value, headers={**HEADERS, **(headers or {})})
-        del self.headers["content-length"]
+        super().__init__(voice.form.value, {**HEADERS, **(headers or {})})
         self.hub = hub
         self.tenant = tenant
         self.run = run
         self.cursor = cursor
         self.voice = voice
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def go_on(self, receive: Receive, send: Send) -> None:
         listener = self.hub.join(self.tenant, self.run)
         watch = asyncio.create_task(notice(receive, listener.leave))
         outlet = Outlet(send, self.voice.form, self.hub.manner.send.total_seconds())
         try:
-            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-            await send(start)
-            await self._serve(Reader(self.hub, listener, Place(self.cursor)), outlet)
-            await outlet.close()
+            async with outlet:
+                await self.begin(send)
+                await self._serve(Reader(self.hub, listener, Place(self.cursor)), outlet)
+                await outlet.close()
         except TimeoutError:
             pass  # it does not read: the server drops the connection of an unfinished answer
         finally:
@@ -93,7 +92,7 @@ async def ends_within(hub: Hub, tenant: TenantId, run: RunId, *, seconds: float)
     stream = EventStream(hub, tenant, run, cursor=None, voice=Native(Format.NDJSON))
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await stream({}, _silence, _deaf)
+            await stream.go_on(_silence, _deaf)
     return (await hub.pictures.kept(run)).ended_at is not None
 
 
