@@ -84,9 +84,10 @@ async def _of_deletion(tx: Tx, caller: Caller, value: str) -> str | None:
 
 
 async def _of_erasure(tx: Tx, caller: Caller, value: str) -> str | None:
-    """As long as the connection is there: its receipt holds no name."""
+    """It names nobody, but knows whose it is."""
     found = await erasing.get(tx, caller.tenant, _uuid(value))
-    return None if found is None else await _of_connection(tx, caller, str(found.connection))
+    theirs = found is not None and caller.owner is not None and found.is_of(caller.owner)
+    return caller.owner if theirs else None
 
 
 async def _of_the_tenant(tx: Tx, caller: Caller, value: str) -> str | None:  # noqa: ARG001  # an Owner

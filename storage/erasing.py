@@ -6,6 +6,8 @@ again is another connection. The rest goes in short transactions. What stays is 
 which holds ids, numbers and moments, the audit of the credential, and what was spent.
 """
 
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,19 +71,47 @@ class Erasure:
     runs: Sequence[tuple[RunId, Attempt]]
     requested_at: datetime
     finished_at: datetime | None
+    owner_digest: str | None
+
+    def is_of(self, owner: str) -> bool:
+        """Whether it is this owner's, whom it does not name."""
+        theirs = _digest(self.id, owner)
+        return self.owner_digest is not None and hmac.compare_digest(self.owner_digest, theirs)
 
 
 async def request(
     tx: Tx, tenant: TenantId, connection: ConnectionId, *, revoked: bool, actor: str
 ) -> Erasure | None:
     """Begin it. Asked for again, it is the same one; None if there is no such connection."""
-    known = await find(tx, tenant, connection)
-    if known is not None:
-        return known
     mine = and_(connections.c.tenant_id == tenant, connections.c.id == connection)
-    moment = now()
+    owner = await tx.scalar(select(connections.c.owner).where(mine).with_for_update())
+    known = await find(tx, tenant, connection)
+    if known is not None or owner is None:
+        return known
+    await _take_away(tx, tenant, connection, actor=actor)
+    still_open = and_(runs.c.connection_id == connection, runs.c.finished_at.is_(None))
+    stopped = await _delete_runs(tx, still_open)
+    erasure_id = new_id()
+    row = {
+        "id": erasure_id,
+        "tenant_id": tenant,
+        "connection_id": connection,
+        "owner_digest": _digest(erasure_id, owner),
+        "step": Step.DATA,
+        "revoked": revoked,
+        "counts": {"runs": len(stopped)},
+        "runs": stopped,
+        "requested_at": now(),
+    }
+    made = await tx.execute(insert(tx, erasures).values(row).returning(erasures))
+    await outbox.tell_connection(tx, tenant, connection, Kind.CONNECTION_DISCONNECTED)
+    return _erasure(made.one())
+
+
+async def _take_away(tx: Tx, tenant: TenantId, connection: ConnectionId, *, actor: str) -> None:
+    """From now on it is there for nobody, and nothing comes to it any more."""
     bare = {
-        "leaving_at": moment,
+        "leaving_at": now(),
         "owner": "",
         "title": "",
         "config": {},
@@ -89,27 +119,12 @@ async def request(
         "profile": None,
         "fingerprint": f"erased {connection.hex}",
     }
-    if not (await tx.execute(update(connections).where(mine).values(bare))).rowcount:
-        return None
+    mine = and_(connections.c.tenant_id == tenant, connections.c.id == connection)
+    await tx.execute(update(connections).where(mine).values(bare))
     await credentials.forget(tx, tenant, connection, actor=actor)
     await schedules.remove(tx, tenant, connection)
     await hints.remove(tx, tenant, connection)
     await watches.remove(tx, tenant, connection)
-    still_open = and_(runs.c.connection_id == connection, runs.c.finished_at.is_(None))
-    stopped = await _delete_runs(tx, still_open)
-    row = {
-        "id": new_id(),
-        "tenant_id": tenant,
-        "connection_id": connection,
-        "step": Step.DATA,
-        "revoked": revoked,
-        "counts": {"runs": len(stopped)},
-        "runs": stopped,
-        "requested_at": moment,
-    }
-    made = await tx.execute(insert(tx, erasures).values(row).returning(erasures))
-    await outbox.tell_connection(tx, tenant, connection, Kind.CONNECTION_DISCONNECTED)
-    return _erasure(made.one())
 
 
 async def find(tx: Tx, tenant: TenantId, connection: ConnectionId) -> Erasure | None:
@@ -250,4 +265,10 @@ def _erasure(row: Row[Any]) -> Erasure:
         runs=[(RunId(UUID(run)), Attempt(attempt)) for run, attempt in row.runs],
         requested_at=row.requested_at,
         finished_at=row.finished_at,
+        owner_digest=row.owner_digest,
     )
+
+
+def _digest(erasure_id: UUID, owner: str) -> str:
+    """Salted by the erasure, so that two of one owner cannot be told to be."""
+    return hashlib.sha256(erasure_id.bytes + owner.encode()).hexdigest()

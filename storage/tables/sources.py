@@ -234,6 +234,7 @@ erasures = Table(
     Column("id", Uuid, primary_key=True),
     of_tenant(),
     Column("connection_id", Uuid, nullable=False, unique=True),
+    Column("owner_digest", String(64)),  # they may see it, and are not named; null before 0016
     Column("step", String(20), nullable=False),  # a Step of storage.erasing
     Column("revoked", Boolean, nullable=False),  # the provider was told
     Column("counts", Json, nullable=False),

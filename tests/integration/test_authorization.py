@@ -332,6 +332,18 @@ async def test_things_of_another_owner_are_things_that_do_not_exist(world: World
         assert same_no(theirs, unknown), (route, theirs.text, unknown.text)
 
 
+async def test_owners_see_the_erasure_of_what_was_theirs_and_it_does_not_name_them(
+    world: World,
+) -> None:
+    adas = await world.key(*OF_OWNERS, owner="ada")
+    (route,) = [each for each in GUARDED if each.name == "get_erasure"]
+
+    seen = await world.ask(route, adas)
+
+    assert seen.status_code == 200
+    assert "ada" not in seen.text
+
+
 async def test_lists_have_nothing_of_other_tenants_and_owners(
     world: World, other_tenant: TenantId
 ) -> None:
