@@ -31,7 +31,17 @@ def named(text: str) -> Named | None:
             action=f"See what `{located.spec.kind}:` takes: docs/cli.md.",
             code=ExitCode.USAGE,
         )
-    return located.spec.kind, located.config, credential(located.spec)
+    config = {**located.config, **address(located.spec)}
+    return located.spec.kind, config, credential(located.spec)
+
+
+def address(spec: Spec) -> Mapping[str, str]:
+    """``GITHUB_API_URL`` and the like, for a server of one's own: it gets the token, too.
+
+    So it is never taken from what somebody pastes.
+    """
+    url = os.environ.get(f"{spec.kind.upper()}_API_URL")
+    return {"base_url": url} if url and "base_url" in spec.config.model_fields else {}
 
 
 def credential(spec: Spec) -> Mapping[str, str] | None:

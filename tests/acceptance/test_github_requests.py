@@ -1,15 +1,15 @@
 """What reading GitHub costs, counted by the fake: in requests, and in what is read again."""
 
-from collections import Counter
+import httpx
 
 from connectors.events import Checkpoint, Event, Upsert
 from connectors.github.fake.app import Fake
+from connectors.github.fake.desk import open_desk, summary
 from connectors.github.fake.generate import fill
 from connectors.github.fake.world import Repo
 from tests import hub
 
 FILES, ISSUES, COMMENTS = 10_000, 2_000, 5_000
-CODE_PATHS = ("/commits/", "/git/", "/tarball/", "/codeload/")
 
 
 def large() -> tuple[Fake, Repo]:
@@ -17,7 +17,7 @@ def large() -> tuple[Fake, Repo]:
     return fake, fill(fake.world, hub.NAME, files=FILES, issues=ISSUES, comments=COMMENTS)
 
 
-async def run(fake: Fake, index: hub.Index) -> Counter[str]:
+async def run(fake: Fake, index: hub.Index) -> dict[str, int]:
     """Read all, then ask what is gone, as the runtime does; answers requests by their purpose."""
     fake.world.asked.clear()
     index.fetched.clear()
@@ -26,12 +26,7 @@ async def run(fake: Fake, index: hub.Index) -> Counter[str]:
         await connector.plan()
         await index.crawl(connector)
         await index.tidy(connector)
-    return Counter(
-        "code"
-        if any(part in asked.path for part in CODE_PATHS) or "Blobs" in asked.query
-        else "rest"
-        for asked in fake.world.asked
-    )
+    return summary(fake.world.asked)
 
 
 async def test_requests_are_few_at_first_and_next_to_none_later() -> None:
@@ -44,7 +39,7 @@ async def test_requests_are_few_at_first_and_next_to_none_later() -> None:
     assert first["rest"] <= (ISSUES + COMMENTS) / 100
 
     second = await run(fake, index)
-    assert second.total() <= 5
+    assert second["requests"] <= 5
     assert all(asked.conditional and asked.status == 304 for asked in fake.world.asked)
     assert index.fetched == []
     assert not [event for event in index.events if isinstance(event, Upsert)]
@@ -52,7 +47,7 @@ async def test_requests_are_few_at_first_and_next_to_none_later() -> None:
     changed = [path for path in repo.files if path.endswith(".py")][::1_000][:10]
     fake.world.push(repo, {path: f"CHANGED = {path!r}\n".encode() for path in changed})
     third = await run(fake, index)
-    assert third.total() <= 20
+    assert third["requests"] <= 20
     assert index.fetched == [f"file:{repo.id}:{path}" for path in sorted(changed)]
     assert index.contents[f"file:{repo.id}:{changed[0]}"] == f"CHANGED = {changed[0]!r}\n".encode()
 
@@ -132,3 +127,21 @@ async def test_killed_crawl_of_issues_asks_for_at_most_one_page_twice() -> None:
     again = [asked.query for asked in fake.world.asked if asked.path.endswith("/issues")]
     assert len(index.contents) == 1_000
     assert len(set(again) & set(pages)) <= 1
+
+
+async def test_running_fake_tells_what_it_was_asked_and_pushes_when_told_to() -> None:
+    fake = hub.fake()
+    repo = fill(fake.world, hub.NAME, files=20, issues=0, comments=0)
+    index = hub.Index()
+    await run(fake, index)
+
+    transport = httpx.ASGITransport(open_desk(fake))
+    async with httpx.AsyncClient(transport=transport, base_url="http://fake") as person:
+        before = (await person.post("/fake/asked")).json()
+        after = (await person.get("/fake/asked")).json()
+        pushed = (await person.post("/fake/push?files=3")).json()
+    await run(fake, index)
+
+    assert (before["requests"] > 0, after["requests"]) == (True, 0)
+    assert index.fetched == [f"file:{repo.id}:{path}" for path in pushed["changed"]]
+    assert len(index.fetched) == 3

@@ -58,3 +58,16 @@ def test_kind_that_takes_no_token_is_given_none(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("LOCAL_TOKEN", "canary")
 
     assert sources.named("local:/srv/notes") == ("local", {"path": "/srv/notes"}, None)
+
+
+def test_address_of_ones_own_server_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = "https://hub.example/api/v3"
+    monkeypatch.setenv("GITHUB_API_URL", at)
+    monkeypatch.setenv("LOCAL_API_URL", at)
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+
+    there = {"repositories": ["acme/demo"], "base_url": at}
+    assert sources.named("github:acme/demo") == ("github", there, None)
+    assert sources.named("local:/srv/notes") == ("local", {"path": "/srv/notes"}, None)

@@ -6,6 +6,7 @@ import sys
 import uvicorn
 
 from connectors.github.fake.app import Fake
+from connectors.github.fake.desk import open_desk
 from connectors.github.fake.generate import demo
 
 
@@ -19,8 +20,13 @@ def main() -> None:
     given = parser.parse_args()
     fake = Fake()
     demo(fake.world, given.token, files=given.files, issues=given.issues, comments=given.comments)
-    sys.stderr.write(f"acme/demo is at http://127.0.0.1:{given.port}, for {given.token}\n")
-    uvicorn.run(fake.app, host="127.0.0.1", port=given.port, log_level="warning", date_header=False)
+    origin = f"http://127.0.0.1:{given.port}"
+    sys.stderr.write(
+        f"acme/demo is at {origin}, for {given.token}; {origin}/fake/asked tells what was asked\n"
+    )
+    uvicorn.run(
+        open_desk(fake), host="127.0.0.1", port=given.port, log_level="warning", date_header=False
+    )
 
 
 if __name__ == "__main__":
