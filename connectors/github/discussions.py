@@ -58,7 +58,8 @@ class Discussions:
             place = after
             yield [*events, Checkpoint(self.key, place)]
         pin, total = place.listed, place.listed.total
-        for _ in range(_MOST_REPLAYS):
+        # Where the top of the list has told nothing, nothing was touched while it was read down.
+        for _ in range(_MOST_REPLAYS if self._told or not again else 0):
             found, pin = await self._top(pin)
             if not found:
                 break

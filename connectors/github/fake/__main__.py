@@ -17,9 +17,17 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--issues", type=int, default=50)
     parser.add_argument("--comments", type=int, default=120)
+    parser.add_argument("--discussions", type=int, default=1)
     given = parser.parse_args()
     fake = Fake()
-    demo(fake.world, given.token, files=given.files, issues=given.issues, comments=given.comments)
+    demo(
+        fake.world,
+        given.token,
+        files=given.files,
+        issues=given.issues,
+        comments=given.comments,
+        discussions=given.discussions,
+    )
     origin = f"http://127.0.0.1:{given.port}"
     sys.stderr.write(
         f"acme/demo is at {origin}, for {given.token}; {origin}/fake/asked tells what was asked\n"

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from connectors.github.fake.app import Fake
 from connectors.github.fake.world import Asked
 
+_MOST = 20
 _CODE = ("/commits/", "/git/", "/tarball/", "/codeload/")
 
 
@@ -43,7 +44,10 @@ def open_desk(fake: Fake) -> Starlette:
 
 
 def summary(asked: Sequence[Asked]) -> dict[str, Any]:
-    """Requests for code and for the rest; how many were conditional, and answered by a 304."""
+    """Requests for code and for the rest; how many were conditional, and answered by a 304.
+
+    ``most``: what was asked, how often, the most often first.
+    """
     parts = Counter("code" if _is_for_code(each) else "rest" for each in asked)
     return {
         "requests": len(asked),
@@ -51,6 +55,9 @@ def summary(asked: Sequence[Asked]) -> dict[str, Any]:
         "rest": parts["rest"],
         "conditional": sum(each.conditional for each in asked),
         "not_modified": sum(each.status == HTTPStatus.NOT_MODIFIED for each in asked),
+        "most": Counter(f"{each.method} {each.path} {each.status}" for each in asked).most_common(
+            _MOST
+        ),
     }
 
 

@@ -48,12 +48,15 @@ def _talk(world: World, repo: Repo, chance: random.Random, number: int) -> Talk:
     return talk
 
 
-def demo(world: World, token: str, *, files: int, issues: int, comments: int) -> None:
+def demo(
+    world: World, token: str, *, files: int, issues: int, comments: int, discussions: int = 1
+) -> None:
     world.accounts[token] = Account("ada")
     repo = fill(world, "acme/demo", files=files, issues=issues, comments=comments)
     world.release(repo, "v1.0", "The first one.")
-    talk = world.discuss(repo, "Where to begin?", "I am new here.")
-    world.comment(talk, "With the README.")
+    for _ in range(discussions):
+        talk = world.discuss(repo, "Where to begin?", "I am new here.")
+        world.comment(talk, "With the README.")
 
 
 def _prose(chance: random.Random, words: int) -> str:
