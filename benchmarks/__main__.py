@@ -1,7 +1,7 @@
 """Run every benchmark, one after the other; name some to run only those.
 
-``limits`` and ``listeners`` take minutes and are run only when they are named. Options go to the
-one that is named.
+``limits``, ``listeners`` and ``growth`` take minutes and are run only when they are named. Options
+go to the one that is named.
 
 Ratios within one run are what counts: each program measures Headwater and what one would use
 instead side by side, on the same machine, in the same minute.
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ALL = ("chunking", "overhead", "incremental", "stream", "resume")
-NAMED = (*ALL, "listeners", "limits")
+NAMED = (*ALL, "listeners", "limits", "growth")
 
 
 def main(arguments: list[str]) -> int:
