@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +13,8 @@ from api.cursors import seal
 from api.encoding import PING, Format, Line
 from api.hub import Hub
 from api.lasting import Lasting
-from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet, notice
+from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet
 from api.owners import Owners
-from api.owners import Page as OwnersPage
 from api.reader import Reader
 from api.resume import Place
 from storage.cards import Card
@@ -103,10 +101,9 @@ class CardStream(Lasting):
         places: Mapping[RunId, Seq],
         form: Format,
     ) -> None:
-        super().__init__(form.value, HEADERS)
+        super().__init__(form, hub.manner.send, HEADERS)
         self.owners = owners
         self.owner = owner
-        self.form = form
         self.deck = Deck(hub, tenant, places)
         self.left: str | None = None
         self.seen: Sequence[Card] = ()
@@ -116,41 +113,30 @@ class CardStream(Lasting):
         self.seen = await self.owners.look(self.deck.tenant, self.owner)
         await super().__call__(scope, receive, send)
 
-    async def go_on(self, receive: Receive, send: Send) -> None:
-        deck = self.deck
-        page = self.owners.open(deck.tenant, self.owner, self.seen, deck.bell)
-        watch = asyncio.create_task(notice(receive, self._leave))
-        outlet = Outlet(send, self.form, deck.hub.manner.send.total_seconds())
-        try:
-            async with outlet:
-                await self.begin(send)
-                await self._serve(page, outlet)
-                await outlet.close()
-        except TimeoutError:
-            pass  # it does not read: the server drops the connection of an unfinished answer
-        finally:
-            watch.cancel()
-            self.owners.close(page)
-            deck.close()
+    def open(self) -> None:
+        self.page = self.owners.open(self.deck.tenant, self.owner, self.seen, self.deck.bell)
 
-    def _leave(self, reason: str) -> None:
+    def leave(self, reason: str) -> None:
         self.left = self.left or reason
         self.deck.bell.set()
 
-    async def _serve(self, page: OwnersPage, outlet: Outlet) -> None:
+    def close(self) -> None:
+        self.owners.close(self.page)
+        self.deck.close()
+
+    async def serve(self, outlet: Outlet) -> None:
         loop, manner = asyncio.get_running_loop(), self.deck.hub.manner
-        old_at = loop.time() + manner.age.total_seconds() * random.uniform(0.9, 1.1)  # noqa: S311
-        await outlet.begin()
+        old_at = manner.old_at()
         dealt: Sequence[Card] | None = None
         while True:
             self.deck.bell.clear()
             if loop.time() >= old_at:
-                self._leave(TOO_OLD)
+                self.leave(TOO_OLD)
             if reason := self.left or self.deck.farewell:
                 await outlet.part(reason)
                 return
-            if page.cards != dealt:
-                dealt = page.cards
+            if self.page.cards != dealt:
+                dealt = self.page.cards
                 self.deck.deal(dealt)
                 await outlet.write(self._cards(dealt))
             await self._tell(outlet)
@@ -162,7 +148,7 @@ class CardStream(Lasting):
             async for run, lines in self.deck.told():
                 await outlet.write(b"".join(self._dressed(run, lines)))
         except DatabaseUnavailable:
-            self._leave(NOTHING_ANSWERS)
+            self.leave(NOTHING_ANSWERS)
 
     async def _rest(self, outlet: Outlet, *, until: float) -> None:
         """Until there is something to do, saying now and then that we are here."""

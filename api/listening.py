@@ -1,6 +1,7 @@
 """One listener: what waits to be sent to it, and what it must be told. Always bounded."""
 
 import asyncio
+import random
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,6 +20,11 @@ class Manner:
     quiet: timedelta = timedelta(seconds=10)  # then the stream may be lost: it is looked into
     poll: timedelta = timedelta(seconds=1)  # of SQL, while Redis is away
     pending: int = 256
+
+    def old_at(self) -> float:
+        """When a stream that begins now is to end, by the loop's clock. Not all at once."""
+        spread = random.uniform(0.9, 1.1)  # noqa: S311  # nothing secret
+        return asyncio.get_running_loop().time() + self.age.total_seconds() * spread
 
 
 @dataclass(slots=True, eq=False)

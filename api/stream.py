@@ -5,16 +5,15 @@ long ends the stream, and what it missed it is told from the log or by a snapsho
 """
 
 import asyncio
-import random
 from collections.abc import Mapping
 from contextlib import suppress
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message
 
 from api.encoding import PING, Format
 from api.hub import Hub
 from api.lasting import Lasting
-from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet, notice
+from api.outlet import HEADERS, NOTHING_ANSWERS, TOO_OLD, Outlet
 from api.reader import Reader
 from api.resume import Place
 from api.voices import Native, Voice
@@ -35,33 +34,28 @@ class EventStream(Lasting):
         voice: Voice,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(voice.form.value, {**HEADERS, **(headers or {})})
+        patience = hub.manner.send
+        super().__init__(voice.form, patience, {**HEADERS, **(headers or {})})
         self.hub = hub
         self.tenant = tenant
         self.run = run
         self.cursor = cursor
         self.voice = voice
 
-    async def go_on(self, receive: Receive, send: Send) -> None:
-        listener = self.hub.join(self.tenant, self.run)
-        watch = asyncio.create_task(notice(receive, listener.leave))
-        outlet = Outlet(send, self.voice.form, self.hub.manner.send.total_seconds())
-        try:
-            async with outlet:
-                await self.begin(send)
-                await self._serve(Reader(self.hub, listener, Place(self.cursor)), outlet)
-                await outlet.close()
-        except TimeoutError:
-            pass  # it does not read: the server drops the connection of an unfinished answer
-        finally:
-            watch.cancel()
-            self.hub.leave(listener)
+    def open(self) -> None:
+        self.listener = self.hub.join(self.tenant, self.run)
 
-    async def _serve(self, reader: Reader, outlet: Outlet) -> None:
+    def leave(self, reason: str) -> None:
+        self.listener.leave(reason)
+
+    def close(self) -> None:
+        self.hub.leave(self.listener)
+
+    async def serve(self, outlet: Outlet) -> None:
         loop = asyncio.get_running_loop()
-        manner, listener = self.hub.manner, reader.listener
-        old_at = loop.time() + manner.age.total_seconds() * random.uniform(0.9, 1.1)  # noqa: S311
-        await outlet.begin()
+        manner, listener = self.hub.manner, self.listener
+        reader = Reader(self.hub, listener, Place(self.cursor))
+        old_at = manner.old_at()
         while not (reader.place.ended or self.voice.over):
             if loop.time() >= old_at:
                 listener.leave(TOO_OLD)

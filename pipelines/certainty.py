@@ -34,9 +34,9 @@ def judge(
     absent: Sequence[Known],
     *,
     named: int,
+    witnessed: int,
     settled_at: datetime | None,
     now: datetime,
-    witnessed: int = 0,
 ) -> Verdict:
     """What becomes of those that a listing of ``named`` artifacts lacks.
 

@@ -88,6 +88,20 @@ class Client:
         self, questions: Mapping[str, Question], keys: Sequence[str]
     ) -> dict[str, Answer | ConnectorError]:
         """In one request. A single question is asked as it is: a batch of one is only longer."""
+        asked = {key: questions[key].ask(self.service) for key in keys}
+        got = self._alone(asked) if len(asked) == 1 else self._batched(asked)
+        if any(isinstance(each, Unsigned) for each in got.values()):
+            raise Unsigned
+        return got
+
+    def _alone(self, asked: Mapping[str, Any]) -> dict[str, Answer | ConnectorError]:
+        [(key, request)] = asked.items()
+        try:
+            return {key: answered(self.api, request.execute(num_retries=0))}
+        except HttpError as error:
+            return {key: translated(self.api, error)}
+
+    def _batched(self, asked: Mapping[str, Any]) -> dict[str, Answer | ConnectorError]:
         got: dict[str, Answer | ConnectorError] = {}
 
         def take(key: str, answer: Answer, error: HttpError | None) -> None:
@@ -97,22 +111,10 @@ class Client:
         batch = BatchHttpRequest(
             take, batch_uri=f"{self.api.origin}/batch/{self.api.name}/{self.api.version}"
         )
-        asked = {key: questions[key].ask(self.service) for key in keys}
-        if len(asked) == 1:
-            got |= {key: self._alone(request) for key, request in asked.items()}
-        else:
-            for key, request in asked.items():
-                batch.add(request, request_id=key)
-            batch.execute(http=self.http)
-        if any(isinstance(each, Unsigned) for each in got.values()):
-            raise Unsigned
+        for key, request in asked.items():
+            batch.add(request, request_id=key)
+        batch.execute(http=self.http)
         return got
-
-    def _alone(self, request: Any) -> Answer | ConnectorError:
-        try:
-            return answered(self.api, request.execute(num_retries=0))
-        except HttpError as error:
-            return translated(self.api, error)
 
 
 class _Signed:
