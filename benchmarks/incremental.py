@@ -1,6 +1,6 @@
 """A git repository is ingested, a hundredth of it is changed, and it is ingested again; and again.
 
-The second run should cost what changed, and the third nothing. Both are told beside the first:
+The second run should cost what changed, and a later one nothing. Both are told beside the first:
 what was processed, what was asked of a model (the mock provider counts it itself) and how long it
 took. With a model fewer files tell enough.
 
@@ -46,6 +46,7 @@ from storage.wakeup import MemoryWakeup
 FILES = 10_000
 FEWER = 10
 CHANGED = 100  # one in so many
+WORDS = ("second", "third", "fourth")  # of runs that take a second or two, the median is told
 MOST_PROCESSING, MOST_TIME = 0.02, 0.05
 # It would else tidy up by itself, in the background of the next run.
 GIT = ("git", "-c", "gc.auto=0", "-c", "user.name=Bench", "-c", "user.email=bench@example.org")
@@ -101,9 +102,17 @@ async def _three(files: int, mock: Mock | None) -> Sequence[Ran]:
         async with _open(Path(name), mock) as services:
             connection = await _connect(services, source)
             first = await _run(services, connection, mock)
-            _write(source, range(0, files, CHANGED), "second")
-            _commit(source)
-            return [first, *[await _run(services, connection, mock) for _ in range(2)]]
+            later: list[Ran] = []
+            for word in WORDS:
+                _write(source, range(0, files, CHANGED), word)
+                _commit(source)
+                later.append(await _run(services, connection, mock))
+            none = [await _run(services, connection, mock) for _ in WORDS]
+            return [first, _median(later), _median(none)]
+
+
+def _median(ran: Sequence[Ran]) -> Ran:
+    return sorted(ran, key=lambda each: each.seconds)[len(ran) // 2]
 
 
 @asynccontextmanager

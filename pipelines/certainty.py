@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from storage.artifacts import Known
+from storage.artifacts import Missing
 from storage.deletions import Doubt
 
 FEW = 20
@@ -25,13 +25,13 @@ CONFIRMED = timedelta(hours=1)
 class Verdict:
     """What is ``gone``, and what is ``kept`` for the reason in ``doubt``."""
 
-    gone: Sequence[Known] = ()
-    kept: Sequence[Known] = ()
+    gone: Sequence[Missing] = ()
+    kept: Sequence[Missing] = ()
     doubt: Doubt | None = None
 
 
 def judge(
-    absent: Sequence[Known],
+    absent: Sequence[Missing],
     *,
     named: int,
     witnessed: int,
@@ -57,7 +57,7 @@ def judge(
     return Verdict(gone=gone, kept=kept, doubt=Doubt.RECENT if kept else None)
 
 
-def _may_be_news(known: Known, settled_at: datetime | None, now: datetime) -> bool:
-    if settled_at is None or known.created_at <= settled_at or now - known.created_at > YOUNG:
+def _may_be_news(missing: Missing, settled_at: datetime | None, now: datetime) -> bool:
+    if settled_at is None or missing.created_at <= settled_at or now - missing.created_at > YOUNG:
         return False
-    return known.missing_since is None or now - known.missing_since < CONFIRMED
+    return missing.missing_since is None or now - missing.missing_since < CONFIRMED

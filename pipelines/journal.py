@@ -42,6 +42,9 @@ class Step:
     tidied: int = 0
     """Partitions."""
 
+    gained: int = 0
+    """Artifacts that can be searched and could not before; less than none if some are gone."""
+
     news: list[tuple[EventKind, Mapping[str, Any], Mapping[str, Any]]] = field(
         default_factory=list[tuple[EventKind, Mapping[str, Any], Mapping[str, Any]]]
     )
@@ -108,7 +111,7 @@ class Journal:
             step = Step(tx)
             answer = await write(step)
             counts = self.counts + step.counts
-            moved = self.reporter.progress.moved(counts, tidied=step.tidied)
+            moved = self.reporter.progress.moved(counts, tidied=step.tidied, gained=step.gained)
             await runs.save(
                 tx, self.run, self.attempt, counts=counts, seq=self.reporter.seq, moved=moved
             )
@@ -123,7 +126,9 @@ class Journal:
         self.vital.advance()
         self.counts = counts
         self.queryable |= any(kind is EventKind.QUERYABLE for kind, _, _ in step.news)
-        self.reporter.progress.committed(counts, tidied=step.tidied, now=self.clock.monotonic())
+        self.reporter.progress.committed(
+            counts, tidied=step.tidied, gained=step.gained, now=self.clock.monotonic()
+        )
         if told:
             last = step.last or any(kind in LAST for kind, _, _ in step.news)
             self.reporter.committed(told, last=last)

@@ -110,14 +110,16 @@ class Progress:
     def ready(self, made: list[Mapping[str, Any]]) -> None:
         self.latest = [*made[::-1], *self.latest][:LATEST]
 
-    def committed(self, counts: Counts, *, now: float, tidied: int = 0) -> None:
+    def committed(self, counts: Counts, *, now: float, tidied: int = 0, gained: int = 0) -> None:
         self.counts = counts
         self.tidied += tidied
+        self.searchable += gained
         self._pace.note(now, counts.settled)
 
-    def moved(self, counts: Counts, *, tidied: int = 0) -> Mapping[str, Any]:
-        """What is kept with the counts; ``tidied``: as many partitions more."""
-        return {"stages": self.stages(counts, tidied=tidied), "searchable": self.searchable}
+    def moved(self, counts: Counts, *, tidied: int = 0, gained: int = 0) -> Mapping[str, Any]:
+        """What is kept with the counts: as many partitions, and artifacts to be searched, more."""
+        searchable = self.searchable + gained
+        return {"stages": self.stages(counts, tidied=tidied), "searchable": searchable}
 
     def stages(self, counts: Counts, *, tidied: int = 0) -> list[Mapping[str, Any]]:
         found, final = self._found(counts)

@@ -12,7 +12,7 @@ from connectors.errors import ConnectorError
 from pipelines.errors import HandedOver, MustAsk, MustWait, PipelineError, StageFailed
 from pipelines.flows.asking import ask
 from pipelines.flows.crawl import finish_crawl
-from pipelines.flows.ingestion import Ingestion, finish_stage, start_stage
+from pipelines.flows.ingestion import Ingestion, finish_stage, recount, start_stage
 from pipelines.flows.isolation import is_suspect, isolate, put_down, take_in_hand
 from pipelines.flows.opening import look_again, open_source
 from pipelines.flows.retrying import partitions_of
@@ -151,6 +151,7 @@ async def _succeed(ingestion: Ingestion) -> Outcome:
 
     async def write(step: Step) -> None:
         finish_stage(work, step, StageKey.TIDY, held_back=ingestion.held_back)
+        await recount(work, step)  # others may have hidden some, as when a deletion is approved
         work.progress.activity = _last_words(ingestion)
         step.tell(kind, rate=None, eta=None, reason=None, activity=work.progress.activity)
         crashpoints.reached("end.writing")

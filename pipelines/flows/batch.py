@@ -109,7 +109,7 @@ async def _keep(
         await drawn.check(step.tx)
         await chunks.replace(step.tx, tenant, connection, new, model=drawn.index.model)
         crashpoints.reached("batch.writing")
-        await artifacts.ready(step.tx, work.run.id, ready)
+        step.gained += await artifacts.ready(step.tx, work.run.id, ready)
         await understood.keep(step, work)
         await record_failures(work, step, _failures(made))
         step.counts += Counts(
@@ -122,7 +122,6 @@ async def _keep(
         )
         step.counts += understood.counts(whole)
         crashpoints.reached("batch.written")
-        work.progress.searchable = await artifacts.searchable(step.tx, connection)
         if whole and not work.journal.queryable:
             step.tell(EventKind.QUERYABLE)
 

@@ -103,8 +103,9 @@ class Backlog:
     """Set at the next change, and then never again: whoever waits takes it before looking."""
 
     def add(self, number: int) -> None:
-        self.size += number
-        self.changed()
+        if number:
+            self.size += number
+            self.changed()
 
     def changed(self) -> None:
         self.news.set()
@@ -127,6 +128,12 @@ def finish_stage(work: Work, step: Step, stage: StageKey, **data: object) -> Non
     if work.progress.status[stage] is not StageStatus.DONE:
         work.progress.status[stage] = StageStatus.DONE
         step.tell(EventKind.STAGE_FINISHED, {"stage": stage, **data})
+
+
+async def recount(work: Work, step: Step) -> None:
+    """Find out how much can be searched; a batch only adds its own, as counting takes long."""
+    there = await artifacts.searchable(step.tx, work.connection.id)
+    step.gained = there - work.progress.searchable
 
 
 async def record_failures(work: Work, step: Step, rows: Sequence[Failure]) -> None:

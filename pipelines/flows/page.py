@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
 from connectors.connector import Content, Fetched
@@ -56,7 +57,7 @@ class Page:
 
     @property
     def ids(self) -> list[ExternalId]:
-        return [*self.upserts, *self.skips, *self.failed, *self.gone, *self.lost]
+        return [external_id for said in self._said for external_id in said]
 
     @property
     def empty(self) -> bool:
@@ -73,7 +74,12 @@ class Page:
             self.size_bytes -= self.upserts.pop(external_id).size or 0
 
     def full(self, most: int = MOST) -> bool:
-        return len(self.ids) + len(self.parts) >= most or self.size_bytes >= MOST_BYTES
+        named = sum(map(len, self._said)) + len(self.parts)
+        return named >= most or self.size_bytes >= MOST_BYTES
+
+    @property
+    def _said(self) -> Sequence[dict[ExternalId, Any]]:
+        return self.upserts, self.skips, self.failed, self.gone, self.lost
 
     def _lose(self, event: AccessLost) -> None:
         if event.ref is None:
@@ -82,7 +88,7 @@ class Page:
             self.lost[event.ref.external_id] = event.ref
 
     def _forget(self, external_id: ExternalId) -> None:
-        for said in (self.upserts, self.skips, self.failed, self.gone, self.lost):
+        for said in self._said:
             said.pop(external_id, None)
 
 

@@ -15,6 +15,9 @@ from storage.counts import Counts
 # What may wait for the next commit: for so long, so much that is as before, and so little else.
 WAIT_SECONDS = 0.5
 MOST_SETTLED = 2_000
+MOST_CALM = 1_000
+"""Artifacts in a page after one in which next to nothing was new: most of looking is the asking."""
+
 MOST_NEWS = 40
 NEWS = 0.25
 """At most: as a part of what is as before."""
@@ -39,20 +42,21 @@ class PageWriter:
     _counts: Counts = field(default_factory=Counts)
     _checkpoint: Checkpoint | None = None
     _written_at: float = field(init=False)
+    _looked_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._written_at = self._clock.monotonic()
+        self._written_at = self._looked_at = self._clock.monotonic()
 
     async def add(self, event: Upsert | Tombstone | AccessLost | Skipped | Failed) -> None:
         self._page.add(event)
         if self._page.full(self.most):
-            self.most = MOST
             await self._look_through()
 
     async def reach(self, checkpoint: Checkpoint) -> None:
         """Save the place that it names with what was added before, or soon after."""
         self._checkpoint = checkpoint
-        await self._look_through()
+        if checkpoint.done or self.most != MOST_CALM or not self._recent(self._looked_at):
+            await self._look_through()
 
     async def flush(self) -> None:
         """Write all that was added, and the last place that was reached."""
@@ -67,7 +71,9 @@ class PageWriter:
         counted = (self.ingestion.settled, self._settled)
         before = Before(work.run.id, known, counted, work.reader)
         plan = sort(self._page, before)
-        if not at_once and self._may_wait(plan):
+        calm = self._may_wait(plan)
+        self.most, self._looked_at = MOST_CALM if calm else MOST, self._clock.monotonic()
+        if calm and not at_once:
             self._settled |= plan.settled
             self._counts += plan.counts
             self._page.drop(self._page.upserts.keys() - plan.news)
@@ -111,8 +117,11 @@ class PageWriter:
         settled = len(self._settled) + len(plan.settled)
         news = len(plan.news) + len(self._page.skips)
         little = settled < MOST_SETTLED and news <= min(MOST_NEWS, settled * NEWS)
-        recent = self._clock.monotonic() - self._written_at < WAIT_SECONDS
+        recent = self._recent(self._written_at)
         return self._page.only_there and little and recent and not last
+
+    def _recent(self, moment: float) -> bool:
+        return self._clock.monotonic() - moment < WAIT_SECONDS
 
     @property
     def _clock(self) -> Clock:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from connectors.artifact import ExternalId, part_of
 from connectors.events import Failed, Skipped
 from pipelines.errors import Explanation, explain
-from pipelines.flows.ingestion import Ingestion, failure, record_failures
+from pipelines.flows.ingestion import Ingestion, failure, record_failures, recount
 from pipelines.flows.page import Before, Page, Plan, by_reason, described
 from pipelines.journal import Step
 from pipelines.progress import StageKey
@@ -33,6 +33,8 @@ class Staging:
         await self._fail(step)
         await self._delete(step)
         await self._hide(step)
+        if self._shifts:
+            await recount(self.ingestion.work, step)
 
     async def _stage(self, step: Step) -> None:
         work, plan = self.ingestion.work, self.plan
@@ -96,6 +98,17 @@ class Staging:
         if hidden.number:
             skipped = {artifacts.ACCESS_LOST: hidden.number}
             step.counts += Counts(found=hidden.number - hidden.staged, skipped=skipped)
+
+    @property
+    def _shifts(self) -> bool:
+        """Whether something that was made searchable leaves the index with it, or comes back."""
+        skipped, known = {*self.page.skips, *self.plan.skips}, self.before.known
+        staged = (known.get(ExternalId(row.external_id)) for row in self.plan.stage)
+        return (
+            any(each is not None and each.status is HIDDEN for each in staged)
+            or any(key in known and known[key].ready_key for key in skipped)
+            or bool(self.page.gone or self.page.lost or self.page.lost_parts)
+        )
 
     def _not_fetched(self) -> list[Failure]:
         return [

@@ -11,7 +11,7 @@ from connectors.events import CensusComplete
 from pipelines.certainty import Verdict, judge
 from pipelines.component import component
 from pipelines.context import Context
-from pipelines.flows.ingestion import Ingestion
+from pipelines.flows.ingestion import Ingestion, recount
 from pipelines.guards import Boundary, Retry, Traced
 from pipelines.journal import Step
 from pipelines.vital import SOURCE_PATIENCE
@@ -52,7 +52,7 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
             await partitions.settle(step.tx, work.connection.id, partition, settled=certain)
         step.tidied += 1
         crashpoints.reached("tidy.writing")
-        work.progress.searchable = await artifacts.searchable(step.tx, work.connection.id)
+        await recount(work, step)
 
     await work.journal.commit(write)
     crashpoints.reached("tidy.committed")

@@ -1,19 +1,28 @@
 """What is there of a connection's artifacts, what comes next, and how much there is."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
-from storage.artifacts.values import ArtifactRow, ArtifactStatus, Known, NewArtifact, Staged
+from storage.artifacts.values import (
+    ArtifactRow,
+    ArtifactStatus,
+    Known,
+    Missing,
+    NewArtifact,
+    Staged,
+)
 from storage.bulk import BATCH, batches
 from storage.database import Tx
 from storage.ids import ArtifactId, ConnectionId, RunId, TenantId
 from storage.tables import artifacts, failures
 
 _KNOWN = select(*(artifacts.c[each.name] for each in fields(Known)))
+_MISSING = select(*(artifacts.c[each.name] for each in fields(Missing)))
 _SHOWN = artifacts.c.status != ArtifactStatus.HIDDEN
+_SEARCHABLE = and_(artifacts.c.ready_key.is_not(None), _SHOWN)
 _STAGED = select(*(artifacts.c[each.name] for each in fields(Staged)))
 
 
@@ -80,7 +89,7 @@ async def backlog(tx: Tx, connection_id: ConnectionId) -> int:
 
 async def absent(
     tx: Tx, connection_id: ConnectionId, partition: str, seen: Collection[str]
-) -> list[Known]:
+) -> list[Missing]:
     """What is kept of the partition, not hidden, and was not seen in a census of it."""
     there = seen if isinstance(seen, set | frozenset) else frozenset(seen)
     query = select(artifacts.c.external_id).where(
@@ -92,18 +101,20 @@ async def absent(
         missing = [
             each async for part in rows.partitions(BATCH) for each in part if each not in there
         ]
-    return [*(await known(tx, connection_id, missing)).values()]
+    found: list[Missing] = []
+    for batch in batches(missing):
+        these = (artifacts.c.connection_id == connection_id, artifacts.c.external_id.in_(batch))
+        found += [_missing(row) for row in await tx.execute(_MISSING.where(*these))]
+    return found
 
 
 async def searchable(tx: Tx, connection_id: ConnectionId) -> int:
-    return await _count(
-        tx,
-        and_(
-            artifacts.c.connection_id == connection_id,
-            artifacts.c.ready_key.is_not(None),
-            artifacts.c.status != ArtifactStatus.HIDDEN,
-        ),
-    )
+    """Looks at each of them: half a microsecond an artifact."""
+    return await _count(tx, and_(artifacts.c.connection_id == connection_id, _SEARCHABLE))
+
+
+async def searchable_of(tx: Tx, ids: Sequence[ArtifactId]) -> int:
+    return sum([await _count(tx, and_(artifacts.c.id.in_(b), _SEARCHABLE)) for b in batches(ids)])
 
 
 async def page(
@@ -195,19 +206,24 @@ async def _count(tx: Tx, where: ColumnElement[bool]) -> int:
     return int((await tx.execute(query)).scalar_one())
 
 
-def _known(row: Row[Any]) -> Known:
+def _known(row: Row[*tuple[Any, ...]]) -> Known:
+    # By place, not by name: a run that finds nothing new does little else, for each artifact.
+    number, external_id, status, reason, version, digest, ready_key, run_id = row
     return Known(
-        id=ArtifactId(row.id),
-        external_id=row.external_id,
-        status=ArtifactStatus(row.status),
-        reason=row.reason,
-        version=row.version,
-        digest=row.digest,
-        ready_key=row.ready_key,
-        run_id=None if row.run_id is None else RunId(row.run_id),
-        created_at=row.created_at,
-        missing_since=row.missing_since,
+        id=number,
+        external_id=external_id,
+        status=ArtifactStatus(status),
+        reason=reason,
+        version=version,
+        digest=digest,
+        ready_key=ready_key,
+        run_id=run_id,
     )
+
+
+def _missing(row: Row[Any]) -> Missing:
+    told = row._mapping  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
+    return Missing(**{**told, "status": ArtifactStatus(row.status)})
 
 
 def _described(row: Row[Any]) -> NewArtifact:

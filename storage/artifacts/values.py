@@ -29,6 +29,12 @@ class Known:
     digest: str | None
     ready_key: str | None
     run_id: RunId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing(Known):
+    """One that a listing lacks."""
+
     created_at: datetime
     missing_since: datetime | None = None
     """When a listing of its source lacked it for the first time in a row."""

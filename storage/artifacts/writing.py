@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
+from storage.artifacts.reading import searchable_of
 from storage.artifacts.values import ArtifactStatus, NewArtifact, NewSkip, Ready
 from storage.bulk import batches, insert
 from storage.clock import now
@@ -89,10 +90,15 @@ async def skip(
         await resolve(tx, failures_of(connection_id, batch))
 
 
-async def ready(tx: Tx, run_id: RunId, rows: Sequence[Ready]) -> None:
-    """They can be searched now. One whose content has changed meanwhile stays in the queue."""
+async def ready(tx: Tx, run_id: RunId, rows: Sequence[Ready]) -> int:
+    """They can be searched now. One whose content has changed meanwhile stays in the queue.
+
+    Answers how many could not be searched before.
+    """
     if not rows:
-        return
+        return 0
+    ids = [row.id for row in rows]
+    before = await searchable_of(tx, ids)
     same = and_(
         artifacts.c.id == bindparam("its_id"), artifacts.c.digest == bindparam("its_digest")
     )
@@ -109,11 +115,12 @@ async def ready(tx: Tx, run_id: RunId, rows: Sequence[Ready]) -> None:
         "updated_at": moment,
     }
     await tx.execute(update(artifacts).where(same).values(values), [_ready_row(r) for r in rows])
-    for batch in batches([row.id for row in rows]):
+    for batch in batches(ids):
         these = select(artifacts.c.connection_id, artifacts.c.external_id).where(
             artifacts.c.id.in_(batch), artifacts.c.status == ArtifactStatus.READY
         )
         await resolve(tx, tuple_(failures.c.connection_id, failures.c.external_id).in_(these))
+    return await searchable_of(tx, ids) - before
 
 
 async def delete(tx: Tx, connection_id: ConnectionId, external_ids: Collection[str]) -> int:

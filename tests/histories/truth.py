@@ -15,7 +15,7 @@ from sqlalchemy import select
 from connectors.access import Access, Given, Grant
 from pipelines.settings import PipelineSettings
 from storage import deletions
-from storage.artifacts import ArtifactStatus
+from storage.artifacts import ArtifactStatus, searchable
 from storage.connections import Connection
 from storage.database import Database
 from storage.events import RunStatus
@@ -95,6 +95,7 @@ class History:
             await self.house.attempt(await self.house.claim(lease=NOW))
         run = await self.house.run(run_id)
         if run.finished_at is None:
+            assert run.moved["searchable"] == await self.searchable(), at
             await self.house.attempt(await self.house.claim())
             run = await self.house.run(run_id)
         await self.judge(run, before, at)
@@ -116,6 +117,10 @@ class History:
         else:
             assert run.status is RunStatus.SUCCEEDED, f"{run} {at}"
             assert len(extra) == doubted, f"kept without a word: {extra} {at}"
+
+    async def searchable(self) -> int:
+        async with self.house.services.database.reading() as tx:
+            return await searchable(tx, self.connection.id)
 
     async def index(self) -> dict[str, str]:
         """The text of each that is searchable."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref
+from connectors.artifact import Artifact, ExternalId, PartitionKey, Ref, SkipReason
 from connectors.events import (
     AccessLost,
     CensusComplete,
@@ -12,6 +12,7 @@ from connectors.events import (
     Cursor,
     Event,
     Seen,
+    Skipped,
     Upsert,
 )
 from connectors.memory import MemoryConnector, MemoryCursor, Notes, memory_spec
@@ -19,7 +20,9 @@ from storage import artifacts
 from storage.artifacts import ArtifactStatus
 from storage.connections import Connection
 from storage.database import Database
+from storage.events import EventKind
 from storage.ids import LOCAL_TENANT
+from storage.runs import Run
 from tests.ingesting import House, open_house
 
 NAMES = {"ant": b"About ants.", "bee": b"About bees.", "cat": b"About cats."}
@@ -29,6 +32,7 @@ class Shared(Notes):
     """Notes of somebody else's, who says what we may see: of ``away`` ones only that they are."""
 
     away: frozenset[str] = frozenset()
+    barred: frozenset[str] = frozenset()
     shut = False
 
 
@@ -42,14 +46,19 @@ class Sharing(MemoryConnector):
             yield AccessLost(partition)
         for name in () if source.shut else source.notes:
             ref = Ref(partition, ExternalId(name))
-            lost = name in source.away
-            yield AccessLost(partition, ref) if lost else Upsert(self._artifact(ref))
+            if name in source.away:
+                yield AccessLost(partition, ref)
+            elif name in source.barred:
+                yield Skipped(ref, SkipReason.IGNORED, "Their rules say so.", title=name)
+            else:
+                yield Upsert(self._artifact(ref))
         yield Checkpoint(partition, MemoryCursor(done=True), done=True)
 
     async def census(self, partition: PartitionKey) -> AsyncIterator[CensusEvent]:
         source = self.source
         assert isinstance(source, Shared)
-        there = [] if source.shut else [name for name in source.notes if name not in source.away]
+        out = source.away | source.barred
+        there = [] if source.shut else [name for name in source.notes if name not in out]
         for name in there:
             ref = Ref(partition, ExternalId(name))
             yield Seen(ref, self._artifact(ref).version)
@@ -103,6 +112,40 @@ async def test_one_that_is_not_shared_any_more_is_hidden_and_comes_back(
     assert (back.counts.processed, back.counts.embedded) == (1, 0)
     assert set(after.values()) == {ArtifactStatus.READY}
     assert all(run.counts.adds_up for run in (lost, again, back))
+
+
+async def told_before_tidying(house: House, run: Run) -> int:
+    """How many artifacts could be searched, as the run told it when all was crawled and read."""
+    for event in await house.events(run.id):
+        if event.kind is EventKind.STAGE_STARTED and event.data["stage"] == "tidy":
+            return int(event.patch["searchable"])
+    raise AssertionError("it was never tidied")
+
+
+async def test_what_can_be_searched_is_told_exactly_as_artifacts_leave_and_come_back(
+    database: Database,
+) -> None:
+    source = Shared(dict(NAMES))
+    told: list[int] = []
+    async with open_house(database, memory_spec(source, Sharing)) as house:
+        connection = await house.connect("memory", {})
+
+        async def ingest() -> None:
+            told.append(await told_before_tidying(house, await house.ingest(connection)))
+
+        await ingest()
+        source.barred = frozenset({"cat"})
+        new = {"ant": b"More about ants.", "dog": b"About dogs.", "eel": b"About eels."}
+        source.notes.update(new)
+        await ingest()
+        source.away = frozenset({"bee"})
+        await ingest()
+        source.away, source.barred = frozenset(), frozenset()
+        await ingest()
+        at_last = await searchable(house, connection)
+
+    assert told == [3, 4, 3, 5]
+    assert at_last == told[-1]
 
 
 async def test_part_of_a_source_that_is_shut_is_hidden_as_a_whole_and_comes_back(

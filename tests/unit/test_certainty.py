@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.certainty import Verdict, judge
-from storage.artifacts import ArtifactStatus, Known
+from storage.artifacts import ArtifactStatus, Missing
 from storage.deletions import Doubt
 from storage.ids import ArtifactId
 
@@ -16,9 +16,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def absent(
     number: int, *, age: timedelta = 30 * DAY, missing: timedelta | None = None
-) -> list[Known]:
+) -> list[Missing]:
     return [
-        Known(
+        Missing(
             id=ArtifactId(each),
             external_id=f"note:{each}",
             status=ArtifactStatus.READY,
@@ -35,7 +35,7 @@ def absent(
 
 
 def verdict(
-    rows: Sequence[Known],
+    rows: Sequence[Missing],
     named: int,
     settled: timedelta | None = 10 * DAY,
     *,

@@ -1,6 +1,5 @@
 """Who is new, who has changed, who is as before; and that nobody is counted twice."""
 
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from connectors.artifact import (
@@ -47,7 +46,6 @@ def known(
         digest=DIGEST,
         ready_key=key,
         run_id=run,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
