@@ -16,6 +16,9 @@ NAMED = (*ALL, "listeners", "limits", "growth")
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__, f"There are {', '.join(NAMED)}.", sep="\n")
+        return 0
     first_option = next((at for at, word in enumerate(arguments) if word.startswith("-")), None)
     names, options = arguments[:first_option], arguments[len(arguments[:first_option]) :]
     unknown = sorted(set(names) - set(NAMED))
