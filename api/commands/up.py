@@ -60,6 +60,8 @@ async def _serve(stack: Stack, settings: StackSettings, say: "partial[None]") ->
     began = time.monotonic()
     await stack.start()
     say(f"Open {stack.url} (answering after {time.monotonic() - began:.1f} s).")
+    if "data_dir" in settings.model_fields_set:
+        say(f"Commands in another terminal find it with HEADWATER_DATA_DIR={settings.home}")
     async for part in doctor.absent(settings):
         say(f"{part} Until then runs wait.")
     if settings.prefect_api_url is None:

@@ -31,6 +31,7 @@ async def test_one_interrupt_stops_everything_and_gives_the_directory_back(
     assert end.code == 0
     assert end.out == ""
     assert f"Open {url}" in end.err
+    assert f"another terminal find it with HEADWATER_DATA_DIR={machine.data}" in end.err
     assert end.err.endswith("Stopped.\n")
     assert survivors(pids) == []
     assert machine.url() is None
