@@ -16,11 +16,12 @@ import structlog
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.heartbeat import Heart
 from pipelines.runtime import Services
+from pipelines.vital import Mine
 from pipelines.watching import watching
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
 from storage.events import Event, EventKind
-from storage.ids import Attempt, RunId
+from storage.ids import RunId
 from storage.runs import Run
 
 PICK_UP = timedelta(seconds=30)  # how long what was placed may wait for a worker with a free slot
@@ -30,17 +31,15 @@ MOST_DEATHS = 10  # in a row, at no artifact that could be left out
 
 log = structlog.get_logger()
 
-Held = tuple[RunId, Attempt]
-
 
 @dataclass(slots=True)
 class Dispatcher:
     services: Services
     orchestrator: Orchestrator
-    _running: dict[Held, "asyncio.Task[None]"] = field(
-        default_factory=dict[Held, "asyncio.Task[None]"]
+    _running: dict[Mine, "asyncio.Task[None]"] = field(
+        default_factory=dict[Mine, "asyncio.Task[None]"]
     )
-    _placed: dict[Held, float] = field(default_factory=dict[Held, float])
+    _placed: dict[Mine, float] = field(default_factory=dict[Mine, float])
     _nudge: asyncio.Event = field(default_factory=asyncio.Event)
     _heart: Heart = field(init=False)
 
@@ -75,7 +74,7 @@ class Dispatcher:
             await asyncio.gather(*beside, drained, return_exceptions=True)
             await self._heart.stop()
 
-    def _stop(self, held: Held) -> None:
+    def _stop(self, held: Mine) -> None:
         """The run is another's now: whatever this attempt would write is refused."""
         if task := self._running.get(held):
             log.warning("dispatch.fenced", run=str(held[0]), attempt=held[1])
@@ -119,8 +118,7 @@ class Dispatcher:
             misplaced = await runs.misplaced(tx, mine, version=self.services.settings.version)
             yielding = await runs.yielding(tx, mine, version=self.services.settings.version)
         wished = {(each.run, each.attempt) for each in mine if each.wish}
-        self.services.stopping.clear()
-        self.services.stopping.update(wished, misplaced, yielding)
+        self.services.stop({*wished, *misplaced, *yielding})
 
     async def _claim(self) -> bool:
         """Take runs for the free slots, unless we could not even hold on to what we have.
@@ -186,7 +184,7 @@ class Dispatcher:
             del self._running[held]
             self._nudge.set()
 
-    async def _give_back(self, held: Held, *, tried: bool = True) -> None:
+    async def _give_back(self, held: Mine, *, tried: bool = True) -> None:
         self._placed.pop(held, None)
         with suppress(Refused, DatabaseUnavailable):
             async with self.services.database.transaction() as tx:

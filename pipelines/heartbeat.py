@@ -19,18 +19,15 @@ from datetime import timedelta
 import structlog
 
 from pipelines.settings import PipelineSettings
-from pipelines.vital import Vital
+from pipelines.vital import Mine, Vital
 from storage import crashpoints, runs, workers
 from storage.database import Database
 from storage.errors import StorageUnavailable
-from storage.ids import Attempt, RunId
 from storage.runs import Beat, Held
 
 LAST_SECONDS = 5.0
 
 log = structlog.get_logger()
-
-Mine = tuple[RunId, Attempt]
 
 
 @dataclass(slots=True)

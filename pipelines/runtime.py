@@ -1,7 +1,7 @@
 """Where pipelines meet the world: settings in, open services and an attempt's work out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from pipelines.reporter import Reporter
 from pipelines.settings import PipelineSettings
 from pipelines.stages import READER
 from pipelines.tracing import TracingSettings, open_tracing
-from pipelines.vital import Vital
+from pipelines.vital import Mine, Vital
 from pipelines.workflow import Workflow
 from pipelines.workshop import Limits, Workshop, open_workshop
 from storage import connections, crashpoints, milestones, runs, schema
@@ -73,16 +73,22 @@ class Services:
 
     clock: Clock = field(default_factory=SystemClock)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
-    stopping: set[tuple[RunId, Attempt]] = field(default_factory=set[tuple[RunId, Attempt]])
+    stopping: set[Mine] = field(default_factory=set[Mine])
     """Attempts here whose user wishes the run to stop: they end at their next boundary."""
 
-    vitals: dict[tuple[RunId, Attempt], Vital] = field(
-        default_factory=dict[tuple[RunId, Attempt], Vital]
-    )
+    vitals: dict[Mine, Vital] = field(default_factory=dict[Mine, Vital])
     """How the attempts here get on, from their adoption to their end: the heart beats for them."""
 
     unpublished: set[RunId] = field(default_factory=set[RunId])
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
+
+    def stop(self, attempts: Collection[Mine]) -> None:
+        """End these at their next boundary, also if the wish is taken back before all is there.
+
+        Otherwise what has not stopped by then would end as if the parts that have were done.
+        """
+        self.stopping.intersection_update(self.vitals)
+        self.stopping.update(attempts)
 
     def stops(self, run: Run) -> bool:
         """Whether the worker is drained, or the user wishes the run to stop."""

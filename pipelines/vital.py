@@ -5,6 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from storage.ids import Attempt, RunId
+
+Mine = tuple[RunId, Attempt]
+"""An attempt at a run, in this process."""
+
 PATIENCE = timedelta(seconds=120)
 """How long a step may take without progress, unless it says otherwise."""
 

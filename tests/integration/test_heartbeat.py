@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pipelines.heartbeat import Heart, Mine
+from pipelines.heartbeat import Heart
 from pipelines.settings import PipelineSettings
-from pipelines.vital import Vital
+from pipelines.vital import Mine, Vital
 from storage import runs, workers
 from storage.connections import Connection
 from storage.database import Database

@@ -314,6 +314,30 @@ async def test_a_drained_worker_finishes_its_batch_and_hands_the_run_over(
         assert (await house.state(run_id))["status"] == "succeeded"
 
 
+class StoppedForAMoment(Plain):
+    """Somebody wishes the run to pause, and takes it back before the batch in hand is done."""
+
+    async def batch(self, number: int) -> None:
+        work = self.ingestion.work
+        if number == 2:
+            work.services.stop({(work.run.id, work.run.attempt)})
+        await Plain.batch(self, number)
+        work.services.stop(())
+
+
+async def test_who_was_told_to_stop_hands_over_also_if_it_is_taken_back(database: Database) -> None:
+    _, spec = notes(*MANY, connector=partial(MemoryConnector, page=100))
+    async with open_house(database, spec) as house:
+        run_id = await house.request(await house.connect("memory", {}))
+
+        first = await house.attempt(await house.claim(), StoppedForAMoment)
+        last = await house.attempt(await house.claim())
+        run = await house.run(run_id)
+
+    assert (first.status, last.status) == (RunStatus.QUEUED, RunStatus.SUCCEEDED)
+    assert run.counts.found == run.counts.processed == 250
+
+
 async def test_progress_never_falls_and_parts_never_exceed_totals(database: Database) -> None:
     _, spec = notes(*MANY)
     async with open_house(database, spec) as house:

@@ -171,7 +171,7 @@ async def test_who_wishes_it_to_stop_is_heard_in_the_middle(house: House) -> Non
 
         async with house.services.database.transaction() as tx:
             await runs.cancel(tx, LOCAL_TENANT, run_id)
-        house.services.stopping.add((run.id, run.attempt))
+        house.services.stop({(run.id, run.attempt)})
         await doing
 
     async with house.services.database.transaction() as tx:
