@@ -88,8 +88,11 @@ class Pictures:
         """Publish what SQL has and the stream has not, where nobody else came to do it.
 
         Those who want it of one run at a time, such as all pages that come back after a restart,
-        wait for one of them that does it. Raises ``StreamUnavailable``.
+        wait for one of them that does it. It must begin after they came: one that is under way may
+        have looked at SQL before they were shown what is there. Raises ``StreamUnavailable``.
         """
+        if under_way := self._mending.get(run):
+            await asyncio.shield(under_way)
         task = self._mending.get(run)
         if task is None:
             task = asyncio.create_task(self._publish(run), name=f"mend {run}")

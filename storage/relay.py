@@ -42,7 +42,7 @@ class Relay:
         for _ in range(TRIES - 1):
             try:
                 return await self._publish(run_id)
-            except (StreamLost, MilestoneAhead):  # just now, or another is mending it
+            except (StreamLost, MilestoneAhead, AttemptFenced):  # another got further, just now
                 continue
         return await self._publish(run_id)
 
@@ -74,7 +74,7 @@ class Relay:
         tick = Event(kind=EventKind.PROGRESS, at=now(), attempt=run.attempt, patch=newest)
         try:
             return await self.log.append(run.id, tick)
-        except (AttemptFenced, RunEnded):  # it is told by others
+        except RunEnded:  # it is told by others, to its end
             return position.seq
 
     async def _append_after(self, position: Position, run_id: RunId) -> None:

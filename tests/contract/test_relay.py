@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from storage import runs
+from api.pictures import Pictures
+from storage import milestones, runs
 from storage.clock import now
 from storage.connections import Connection
 from storage.counts import Counts
@@ -159,6 +160,53 @@ async def test_what_moved_since_the_last_milestone_and_nobody_told_is_told(
     assert tick.event.kind is EventKind.PROGRESS
     assert tick.event.patch == {**moved, "counts": counts.to_json()}
     assert seqs == [3, 3]
+
+
+async def test_what_moved_is_told_also_where_the_next_attempt_comes_in_between(
+    database: Database, redis: Redis, claimed: Run
+) -> None:
+    """One that publishes for the next attempt is half done: a reader must not see that half."""
+    log = Held(redis)
+    await record(database, claimed, EventKind.STARTED)
+    await Relay(database, RedisEventLog(redis)).publish(claimed.id)
+    async with database.transaction() as tx:
+        counts = Counts(found=7, processed=7)
+        await runs.save(tx, claimed.id, claimed.attempt, counts=counts, seq=Seq(2))
+
+    publishing = asyncio.create_task(Relay(database, log).publish(claimed.id))
+    await log.asked.wait()  # it has read the run
+    await claim(database)
+    async with database.reading() as tx:
+        [(number, lost)] = await milestones.after(tx, claimed.id, 2)
+    await RedisEventLog(redis).append(claimed.id, lost, milestone=number)
+    log.go.set()
+    await publishing
+
+    snapshot = await log.snapshot(claimed.id)
+    assert snapshot is not None
+    assert lost.kind is EventKind.ATTEMPT_LOST
+    assert snapshot.state["counts"]["found"] == 7
+
+
+async def test_whoever_wants_a_stream_mended_gets_what_sql_had_when_they_came(
+    database: Database, redis: Redis, claimed: Run
+) -> None:
+    log = Held(redis)
+    pictures = Pictures(database, log, Relay(database, log))
+    await record(database, claimed, EventKind.STARTED)
+
+    first = asyncio.create_task(pictures.mend(claimed.id))
+    await log.asked.wait()  # it has read the run
+    async with database.transaction() as tx:
+        counts = Counts(found=7, processed=7)
+        await runs.save(tx, claimed.id, claimed.attempt, counts=counts, seq=Seq(2))
+    second = asyncio.create_task(pictures.mend(claimed.id))
+    log.go.set()
+    await asyncio.gather(first, second)
+
+    snapshot = await log.snapshot(claimed.id)
+    assert snapshot is not None
+    assert snapshot.state["counts"]["found"] == 7
 
 
 async def test_no_seq_of_a_lost_stream_returns(
@@ -318,6 +366,19 @@ class Asked(RedisEventLog):
 
     async def position(self, run: RunId) -> Position | None:
         self.asked.set()
+        return await super().position(run)
+
+
+@dataclass
+class Held(RedisEventLog):
+    """Does not say how far a stream has come before it may."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def position(self, run: RunId) -> Position | None:
+        self.asked.set()
+        await self.go.wait()
         return await super().position(run)
 
 
