@@ -74,7 +74,7 @@ class Services:
     clock: Clock = field(default_factory=SystemClock)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: set[Mine] = field(default_factory=set[Mine])
-    """Attempts here whose user wishes the run to stop: they end at their next boundary."""
+    """Attempts here that somebody wishes to stop: they end at their next boundary."""
 
     vitals: dict[Mine, Vital] = field(default_factory=dict[Mine, Vital])
     """How the attempts here get on, from their adoption to their end: the heart beats for them."""
@@ -83,7 +83,7 @@ class Services:
     """Runs that ended here while Redis was away: their last milestones wait to be carried over."""
 
     def stop(self, attempts: Collection[Mine]) -> None:
-        """End these at their next boundary, also if the wish is taken back before all is there.
+        """End these at their next boundary, also if the wish is taken back meanwhile.
 
         Otherwise what has not stopped by then would end as if the parts that have were done.
         """
@@ -91,7 +91,7 @@ class Services:
         self.stopping.update(attempts)
 
     def stops(self, run: Run) -> bool:
-        """Whether the worker is drained, or the user wishes the run to stop."""
+        """Whether the worker is drained, or the attempt was told to stop."""
         return self.draining.is_set() or (run.id, run.attempt) in self.stopping
 
     @property

@@ -37,6 +37,9 @@ class PageWriter:
     most: int = MOST
     """Artifacts in the first page. Later ones may have more."""
 
+    _calm: bool = False
+    """In the last page next to nothing was new."""
+
     _page: Page = field(default_factory=Page)
     _settled: set[ExternalId] = field(default_factory=set[ExternalId])
     _counts: Counts = field(default_factory=Counts)
@@ -55,7 +58,7 @@ class PageWriter:
     async def reach(self, checkpoint: Checkpoint) -> None:
         """Save the place that it names with what was added before, or soon after."""
         self._checkpoint = checkpoint
-        if checkpoint.done or self.most != MOST_CALM or not self._recent(self._looked_at):
+        if checkpoint.done or not self._calm or not self._recent(self._looked_at):
             await self._look_through()
 
     async def flush(self) -> None:
@@ -71,9 +74,9 @@ class PageWriter:
         counted = (self.ingestion.settled, self._settled)
         before = Before(work.run.id, known, counted, work.reader)
         plan = sort(self._page, before)
-        calm = self._may_wait(plan)
-        self.most, self._looked_at = MOST_CALM if calm else MOST, self._clock.monotonic()
-        if calm and not at_once:
+        self._calm, self._looked_at = self._may_wait(plan), self._clock.monotonic()
+        self.most = MOST_CALM if self._calm else MOST
+        if self._calm and not at_once:
             self._settled |= plan.settled
             self._counts += plan.counts
             self._page.drop(self._page.upserts.keys() - plan.news)

@@ -52,7 +52,6 @@ async def tidy(context: Context, ingestion: Ingestion, partition: PartitionKey) 
             await partitions.settle(step.tx, work.connection.id, partition, settled=certain)
         step.tidied += 1
         crashpoints.reached("tidy.writing")
-        await recount(work, step)
 
     await work.journal.commit(write)
     crashpoints.reached("tidy.committed")
@@ -68,9 +67,11 @@ async def _settle(
 ) -> None:
     """What is named comes back, what is gone goes, and what is in doubt is asked about."""
     run, connection = ingestion.work.run, ingestion.work.connection.id
-    await artifacts.find_again(step.tx, connection, partition, seen)
-    ids = [known.external_id for known in verdict.gone]
-    step.counts += Counts(deleted=await artifacts.hide(step.tx, connection, ids))
+    back = await artifacts.find_again(step.tx, connection, partition, seen)
+    gone = await artifacts.hide(step.tx, connection, [each.external_id for each in verdict.gone])
+    step.counts += Counts(deleted=gone)
+    if back or gone:
+        await recount(ingestion.work, step)
     if verdict.doubt is None:
         await deletions.settle(step.tx, connection, partition)
         return

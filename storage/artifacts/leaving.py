@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 
+from storage.artifacts.reading import named
 from storage.artifacts.values import ArtifactStatus, Hidden
 from storage.artifacts.writing import delete as delete_at_once
-from storage.artifacts.writing import failures_of, named, resolve
+from storage.artifacts.writing import failures_of, resolve
 from storage.bulk import batches
 from storage.clock import now
 from storage.database import Tx

@@ -32,10 +32,8 @@ async def known(
     """What is there of these, by external id."""
     found: dict[str, Known] = {}
     for batch in batches(external_ids):
-        query = _KNOWN.where(
-            artifacts.c.connection_id == connection_id, artifacts.c.external_id.in_(batch)
-        )
-        found |= {row.external_id: _known(row) for row in await tx.execute(query)}
+        rows = await tx.execute(_KNOWN.where(named(connection_id, batch)))
+        found |= {row.external_id: _known(row) for row in rows}
     return found
 
 
@@ -45,11 +43,7 @@ async def described(
     """What their source last said of these, by external id, as far as it has said anything."""
     found: dict[str, NewArtifact] = {}
     for batch in batches(external_ids):
-        query = select(artifacts).where(
-            artifacts.c.connection_id == connection_id,
-            artifacts.c.external_id.in_(batch),
-            artifacts.c.kind != "",
-        )
+        query = select(artifacts).where(named(connection_id, batch), artifacts.c.kind != "")
         found |= {row.external_id: _described(row) for row in await tx.execute(query)}
     return found
 
@@ -103,8 +97,8 @@ async def absent(
         ]
     found: list[Missing] = []
     for batch in batches(missing):
-        these = (artifacts.c.connection_id == connection_id, artifacts.c.external_id.in_(batch))
-        found += [_missing(row) for row in await tx.execute(_MISSING.where(*these))]
+        these = _MISSING.where(named(connection_id, batch))
+        found += [_missing(row) for row in await tx.execute(these)]
     return found
 
 
@@ -193,6 +187,12 @@ async def _actions(tx: Tx, failed: Collection[ArtifactId]) -> Mapping[ArtifactId
         )
         found |= {ArtifactId(row.id): row.action for row in await tx.execute(query)}
     return found
+
+
+def named(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        artifacts.c.connection_id == connection_id, artifacts.c.external_id.in_(external_ids)
+    )
 
 
 def _waiting(connection_id: ConnectionId) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
-from storage.artifacts.reading import searchable_of
+from storage.artifacts.reading import named, searchable_of
 from storage.artifacts.values import ArtifactStatus, NewArtifact, NewSkip, Ready
 from storage.bulk import batches, insert
 from storage.clock import now
@@ -150,12 +150,6 @@ async def _upsert(tx: Tx, rows: Sequence[Mapping[str, Any]], *, kept: Collection
 async def resolve(tx: Tx, which: ColumnElement[bool]) -> None:
     still_open = failures.c.resolved_at.is_(None)
     await tx.execute(update(failures).where(still_open, which).values(resolved_at=now()))
-
-
-def named(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:
-    return and_(
-        artifacts.c.connection_id == connection_id, artifacts.c.external_id.in_(external_ids)
-    )
 
 
 def failures_of(connection_id: ConnectionId, external_ids: Collection[str]) -> ColumnElement[bool]:

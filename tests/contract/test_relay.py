@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from api.pictures import Pictures
 from storage import milestones, runs
 from storage.clock import now
 from storage.connections import Connection
@@ -22,6 +21,7 @@ from storage.relay import LEAP, Relay
 from storage.runs import Run
 from storage.streams.connect import open_redis
 from storage.streams.redis import RedisEventLog
+from tests.holding import Held
 
 
 @pytest.fixture
@@ -188,27 +188,6 @@ async def test_what_moved_is_told_also_where_the_next_attempt_comes_in_between(
     assert snapshot.state["counts"]["found"] == 7
 
 
-async def test_whoever_wants_a_stream_mended_gets_what_sql_had_when_they_came(
-    database: Database, redis: Redis, claimed: Run
-) -> None:
-    log = Held(redis)
-    pictures = Pictures(database, log, Relay(database, log))
-    await record(database, claimed, EventKind.STARTED)
-
-    first = asyncio.create_task(pictures.mend(claimed.id))
-    await log.asked.wait()  # it has read the run
-    async with database.transaction() as tx:
-        counts = Counts(found=7, processed=7)
-        await runs.save(tx, claimed.id, claimed.attempt, counts=counts, seq=Seq(2))
-    second = asyncio.create_task(pictures.mend(claimed.id))
-    log.go.set()
-    await asyncio.gather(first, second)
-
-    snapshot = await log.snapshot(claimed.id)
-    assert snapshot is not None
-    assert snapshot.state["counts"]["found"] == 7
-
-
 async def test_no_seq_of_a_lost_stream_returns(
     relay: Relay, log: RedisEventLog, claimed: Run
 ) -> None:
@@ -366,19 +345,6 @@ class Asked(RedisEventLog):
 
     async def position(self, run: RunId) -> Position | None:
         self.asked.set()
-        return await super().position(run)
-
-
-@dataclass
-class Held(RedisEventLog):
-    """Does not say how far a stream has come before it may."""
-
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    go: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def position(self, run: RunId) -> Position | None:
-        self.asked.set()
-        await self.go.wait()
         return await super().position(run)
 
 
