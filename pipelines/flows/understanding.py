@@ -43,15 +43,25 @@ class Understanding:
         ``fault`` is why some of it has no vector.
         """
         staged = pair[0]
-        outcome = self.outcomes.get(staged.digest)
-        passing = any(isinstance(each, Unread) and each.passing for each in (outcome, fault))
         return Ready(
             id=staged.id,
             digest=staged.digest,
-            ready_key=ready_key(staged.digest, "" if passing else self.identity),
+            ready_key=self._ready_key(staged, fault),
             title=staged.title,
             reading={**self.reading(pair), **({"unembedded": fault.shown} if fault else {})},
         )
+
+    def _ready_key(self, staged: Staged, fault: Unread | None) -> str:
+        outcome = self.outcomes.get(staged.digest)
+        unread = [each for each in (outcome, fault) if isinstance(each, Unread)]
+        if any(each.passing for each in unread):
+            return ready_key(staged.digest)
+        # One more run asks a model that talked nonsense. Would each, a text on which it always does
+        # cost something for ever.
+        again = ready_key(staged.digest, f"{self.identity}, again")
+        if any(each.chance for each in unread) and staged.ready_key != again:
+            return again
+        return ready_key(staged.digest, self.identity)
 
     def reading(self, pair: Pair) -> Mapping[str, Any]:
         """What the model said, else what can be said without one, and why none said more."""

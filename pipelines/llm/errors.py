@@ -15,7 +15,7 @@ ModelError
 ├── CallRejected      the provider finds fault with the call itself: never ask again
 ├── TooLong           more than the model's context: ask in smaller pieces
 ├── AnswerCut         the answer did not fit its cap: ask with more room, then smaller pieces
-├── AnswerMalformed   no JSON, or not in the schema: ask again once
+├── AnswerMalformed   no JSON, or not in the schema: ask again once, and once in the next run
 ├── Refused           the model or its provider will not answer this: never ask again
 └── VectorsInvalid    not the vectors that were asked for: try again, and count it
 """
@@ -169,7 +169,10 @@ class AnswerCut(ModelError):
 class AnswerMalformed(ModelError):
     verdict = Verdict.ADAPT
     failure = FailureClass.MALFORMED
-    action = "Start again, or use a model that keeps to JSON schemas better."
+    action = (
+        "Start again, which asks once more; if that does not help, use a model that keeps to JSON "
+        "schemas better."
+    )
 
 
 class Refused(ModelError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import MustWait
-from pipelines.llm.errors import AnswerLost, ModelError, VectorsInvalid
+from pipelines.llm.errors import AnswerLost, AnswerMalformed, ModelError, VectorsInvalid
 from pipelines.llm.gateway import Answer
 from pipelines.llm.proofs import prove
 from pipelines.llm.questions import READ, Paper, Question
@@ -22,7 +22,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """No model could read it. ``passing``: another run may."""
+    """No model could read it. ``passing``: another run may. ``chance``: so it may, but seldom."""
 
     error: ModelError
 
@@ -33,6 +33,10 @@ class Unread:
     @property
     def passing(self) -> bool:
         return isinstance(self.error, AnswerLost | VectorsInvalid)
+
+    @property
+    def chance(self) -> bool:
+        return isinstance(self.error, AnswerMalformed)
 
     @property
     def shown(self) -> Mapping[str, str]:

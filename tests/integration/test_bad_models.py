@@ -14,6 +14,7 @@ from pipelines.llm.settings import ModelSettings
 from pipelines.llm.thinking import open_thinking
 from pipelines.reindexing import Reindexer
 from storage import artifacts
+from storage.connections import Connection
 from storage.database import Database
 from storage.events import RunStatus
 from storage.ids import LOCAL_TENANT
@@ -51,8 +52,8 @@ def house(database: Database, redis: Redis, redis_url: str, mock: Mock) -> Open:
     return opened
 
 
-async def ingested(house: House) -> Seen:
-    connection = await house.connect("memory", {})
+async def ingested(house: House, connection: Connection | None = None) -> Seen:
+    connection = connection or await house.connect("memory", {})
     run = await house.ingest(connection)
     async with house.services.database.reading() as tx:
         rows = await artifacts.page(
@@ -86,6 +87,38 @@ async def test_an_answer_that_is_none_is_told_on_its_artifact(
     unread = seen.readings["ant"]["unread"]
     assert (unread["code"], unread["action"]) == (code, error.action)
     assert seen.readings["ant"]["summary"] == "This note is about ant."
+
+
+async def test_the_run_after_a_rubbish_answer_reads_what_that_was_about(
+    house: Open, mock: Mock
+) -> None:
+    await mock.become(**UNLIMITED, garbage=1)
+
+    async with house() as there:
+        connection = await there.connect("memory", {})
+        first = await ingested(there, connection)
+        await mock.become(**UNLIMITED)
+        second = await ingested(there, connection)
+
+    assert first.run.counts.unread == {"answer_malformed": 1}
+    assert second.run.status is RunStatus.SUCCEEDED
+    assert (second.run.counts.processed, second.run.counts.unread) == (1, {})
+    assert second.readings["ant"]["model"] == "mock-small"
+    assert "unread" not in second.readings["ant"]
+
+
+async def test_what_a_model_never_answers_well_is_paid_for_in_two_runs_and_no_more(
+    house: Open, mock: Mock
+) -> None:
+    await mock.become(**UNLIMITED, garbage=1)
+
+    async with house() as there:
+        connection = await there.connect("memory", {})
+        seen = [await ingested(there, connection) for _ in range(3)]
+
+    assert [each.run.counts.model_calls for each in seen] == [2, 2, 0]
+    assert [each.run.counts.unchanged for each in seen] == [0, 0, 1]
+    assert seen[-1].readings["ant"]["unread"]["code"] == "answer_malformed"
 
 
 @pytest.mark.parametrize(
