@@ -125,9 +125,9 @@ class Play:
             self.result.gaps += watcher.gaps
         if 0 < self.case.calm_seconds < (longest := self.watchers[1].longest):
             await self.blame(f"reader: was told nothing for {longest:.1f} s")
+        if self.case.must_crash and self.case.crash:
+            await self._crashed()
         await self._measure()
-        if self.case.must_crash and self.case.crash and not self.stack.deaths:
-            await self.blame(f"harness: nobody came by {self.case.crash}")
 
     async def start_run(self) -> None:
         """Ask the api, as often as it takes: a request that was cut off is repeated."""
@@ -219,6 +219,13 @@ class Play:
         for task in self._watching:
             if task.done() and (error := task.exception()):
                 raise error
+
+    async def _crashed(self) -> None:
+        """A death after the last commit may be noticed later than the end of the run."""
+        try:
+            await wait_until(lambda: bool(self.stack.deaths))
+        except AssertionError:
+            await self.blame(f"harness: nobody came by {self.case.crash}")
 
     async def _measure(self) -> None:
         run = await self.row()
