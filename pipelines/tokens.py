@@ -25,8 +25,8 @@ def counts(texts: Iterable[str]) -> list[int]:
 
 def ends(text: str) -> Sequence[int]:
     """Where each token ends, in bytes. The text must not be empty."""
-    ids = _encoder()(text, disallowed_special=())
-    return _lengths().take(ids).cumsum(dtype=np.int32).data
+    ids = np.frombuffer(_encoder()(text, disallowed_special=()), "<u4")
+    return np.add.accumulate(_lengths().take(ids), dtype=np.int32).data
 
 
 def head(text: str, limit: int) -> str:
@@ -50,12 +50,14 @@ def _counter() -> Callable[[str], int]:
 
 
 @cache
-def _encoder() -> Callable[..., NDArray[np.uint32]]:
-    encoder: Callable[..., NDArray[np.uint32]] = toktok._encoding(ENCODING).encode_to_numpy  # noqa: SLF001
+def _encoder() -> Callable[..., bytes]:
+    # Not `encode_to_numpy`, which copies the ids once more.
+    encoder: Callable[..., bytes] = toktok._encoding(ENCODING).encode_to_buffer  # noqa: SLF001
     return encoder
 
 
 @cache
-def _lengths() -> NDArray[np.int32]:
+def _lengths() -> NDArray[np.uint8]:
+    # The longest is of 128 bytes. All of them in 100 KB stay in a processor's cache.
     values: list[bytes] = toktok._encoding(ENCODING).token_byte_values()  # noqa: SLF001
-    return np.fromiter(map(len, values), np.int32, len(values))
+    return np.fromiter(map(len, values), np.uint8, len(values))

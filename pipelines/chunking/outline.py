@@ -75,10 +75,10 @@ class Titled(Outline):
             if shown and (shown == after or starts[shown] > start):
                 shown -= 1
             first = after
-            if shown == after:
-                yield None
-                continue
             last = after - 1
+            if shown >= last:
+                yield paths[shown] if shown == last else None
+                continue
             names = [paths[at] for at in range(shown, last) if levels[at + 1] <= levels[at]]
             names.append(paths[last])
             yield _label(names)

@@ -40,13 +40,13 @@ _FRONT_MATTER = re.compile(r"---[ \t\r]*\n.*?\n---[ \t\r]*(?=\n|\Z)", re.DOTALL)
 # most lines the rest. A heading takes blank lines with it, but for the last break.
 _REST = r"[^\S\n]*+(?=\n|\Z)(?:\n[^\S\n]*+(?=\n))*+"
 _BLOCK = re.compile(
-    r"\n(?=([=\-^\"'*+.:_`~])\1\1|#|[^\S\n]++[`~])(?:"
+    r"\n(?=[=\-^\"'#*+.:_`~ \t])(?:"
     rf"(#{{1,6}})[ \t]++([^\s#][^\n]*+){_REST}"
-    rf"|([=\-^\"'#*+.:_])\4\4(?<=[^\n]\n...)\4*+{_REST}"
-    r"|[^\S\n]*+(`{3,}+(?![^\n]*`)|~{3,}+)([^\n]*+)"
+    rf"|(([=\-^\"'#*+.:_])\4\4(?<=[^\n]\n...)\4*+){_REST}"
+    r"|[ \t]*+(`{3,}+(?![^\n]*`)|~{3,}+)([^\n]*+)"
     r")"
 )
-_MARKED, _UNDERLINE, _FENCE = 3, 4, 6
+_MARKED, _UNDERLINE, _FENCE = 2, 3, 6
 """The last group that took part, by which they are told apart."""
 
 
@@ -70,7 +70,7 @@ def _blocks(text: str, *, markdown: bool) -> tuple[list[Heading], list[tuple[int
                 opened = None
         elif kind == _MARKED:
             start, end = match.span()
-            marks, title = match.group(2, 3)
+            marks, title = match.group(1, 2)
             found.append(Heading(start, end, len(marks), title.rstrip("# \t\r")))
         elif (
             match.start() > front
@@ -98,18 +98,20 @@ def _underlined(
     text: str, match: re.Match[str], levels: dict[str, int], *, markdown: bool
 ) -> Heading | None:
     below, end = match.span()
-    if text[below - 2 : below - 1] == "\n":
-        return None
     start = text.rfind("\n", 0, below - 1) + 1
     title = text[start : below - 1].rstrip()
-    line = match[0].rstrip()[1:]
+    line = match[3] or match[0][1:].rstrip()
     if not _is_title(title, line, any_length=markdown):
         return None
     style = line[0]
-    over = text.rfind("\n", 0, max(start - 1, 0)) + 1
-    if start > 0 and text[over:start].strip() == line:
-        start, style = over, style * 2
-    level = levels.setdefault(style, min(len(levels) + 1, MOST_LEVELS))
+    # A line of the same above it is as long, and what is before its break is the mark or a blank.
+    if start > 0 and text[start - 2 : start - 1] in (style, " ", "\t", "\r"):
+        over = text.rfind("\n", 0, start - 1) + 1
+        if text[over:start].strip() == line:
+            start, style = over, style * 2
+    level = levels.get(style)
+    if level is None:
+        level = levels[style] = min(len(levels) + 1, MOST_LEVELS)
     return Heading(start, end, level, title)
 
 
@@ -119,4 +121,4 @@ def _is_title(title: str, line: str, *, any_length: bool) -> bool:
         return False
     if not title.strip(title[0]) and not title.isalnum():
         return False  # a rule, or the other end of a table
-    return line == line[0] * len(line) and (any_length or len(line) >= len(title))
+    return (any_length or len(line) >= len(title)) and line == line[0] * len(line)
