@@ -86,7 +86,7 @@ def _code(text: str, name: str, language: str | None) -> Reading:
 def _title(text: str, *, markdown: bool) -> str:
     """The first heading of the first lines, else the first line with a word in it."""
     found = headings(text[:_TITLE_WITHIN], markdown=markdown)
-    if found and (title := plain(gist.sentences_only(found[0].title), longest=_LONGEST_TITLE)):
+    if found and (title := plain(gist.sentences_only(found[0][3]), longest=_LONGEST_TITLE)):
         return title
     word = _WORD.search(text)
     if word is None:

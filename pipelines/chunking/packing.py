@@ -9,7 +9,7 @@ from pipelines.chunking.outline import Outline
 Part = tuple[int, int, int]
 """Where it ends, in characters and in bytes, and how many tokens it costs.
 
-A plain tuple, as are headings: naming the fields takes longer than finding what is in them.
+A plain tuple, as headings are.
 """
 
 

@@ -71,7 +71,7 @@ def _blocks(text: str, *, markdown: bool) -> tuple[list[Heading], list[tuple[int
         elif kind == _MARKED:
             start, end = match.span()
             marks, title = match.group(1, 2)
-            found.append(Heading(start, end, len(marks), title.rstrip("# \t\r")))
+            found.append((start, end, len(marks), title.rstrip("# \t\r")))
         elif (
             match.start() > front
             and not (markdown and kind == _FENCE)
@@ -112,7 +112,7 @@ def _underlined(
     level = levels.get(style)
     if level is None:
         level = levels[style] = min(len(levels) + 1, MOST_LEVELS)
-    return Heading(start, end, level, title)
+    return start, end, level, title
 
 
 def _is_title(title: str, line: str, *, any_length: bool) -> bool:
