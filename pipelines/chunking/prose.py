@@ -59,27 +59,27 @@ def _blocks(text: str, *, markdown: bool) -> tuple[list[Heading], list[tuple[int
     found: list[Heading] = []
     fences: list[tuple[int, int]] = []
     levels = {"=": 1, "-": 2} if markdown else {}
-    opened: re.Match[str] | None = None
+    opened = ""  # the mark of the fence that we are in
     front = _front_matter(text)
     # With a break before the first line, a match is at the place that its line has in the text.
     for match in _BLOCK.finditer("\n" + text):
         kind = match.lastindex
-        if opened is not None:
-            if kind == _FENCE and _closes(match, opened):
+        if opened:
+            if kind == _FENCE and match[5].startswith(opened) and not match[6].strip():
                 fences[-1] = (fences[-1][0], match.end() - 1)
-                opened = None
+                opened = ""
         elif kind == _MARKED:
             start, end = match.span()
             marks, title = match.group(1, 2)
             found.append((start, end, len(marks), title.rstrip("# \t\r")))
         elif (
             match.start() > front
-            and not (markdown and kind == _FENCE)
+            and not (kind == _FENCE and (markdown or match[6].strip()))
             and (heading := _underlined(text, match, levels, markdown=markdown))
         ):
             found.append(heading)
         elif kind == _FENCE and (markdown or match[5][0] == "`"):
-            opened = match
+            opened = match[5]
             fences.append((match.start(5) - 1, len(text)))
     return found, fences
 
@@ -88,10 +88,6 @@ def _front_matter(text: str) -> int:
     """Where it ends. Its last line would underline the one before."""
     front = _FRONT_MATTER.match(text) if text.startswith("---") else None
     return front.end() if front else 0
-
-
-def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
-    return fence[5].startswith(opened[5]) and not fence[6].strip()
 
 
 def _underlined(
