@@ -80,6 +80,7 @@ RECEIPT = {
     "adds_up": True,
     "index": {"artifacts": 396, "chunks": 1_210},
     "failures": [FAILURE],
+    "unread": [],
     "reader": READER,
 }
 ARTIFACT = {

@@ -217,7 +217,10 @@ class ReceiptView(View):
     counts: CountsView
     adds_up: bool
     index: IndexView
-    failures: list[FailureView] = Field(default_factory=list)
+    failures: list[FailureView] = Field(default_factory=list, description="Some of those open")
+    unread: list[FailureView] = Field(
+        default_factory=list, description="Some of what the run processed and no model could read"
+    )
     reader: ReaderView | None = None
 
 

@@ -1,21 +1,13 @@
 """A run in plain words, for people at a terminal. No I/O, no colours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from api.accounts import ErasureView
 from api.held import DeletionView
 from api.rollout import DeploymentView, FleetView, RampView
 from api.scheduling import ScheduleView, TickView
-from api.schemas import (
-    CountsView,
-    EtaView,
-    HitView,
-    ReaderView,
-    ReceiptView,
-    RunView,
-    StageView,
-)
+from api.schemas import CountsView, EtaView, HitView, RunView, StageView
 
 BEFORE_FIRST_STAGE = "Waiting for a worker."
 BY_WORDS = (
@@ -27,8 +19,6 @@ WISHED: Mapping[str | None, str] = {
 }
 MINUTE = 60
 HOUR = 60 * MINUTE
-SAMPLE = 5
-BILLION = 1_000_000_000
 
 
 def clean(text: str) -> str:
@@ -69,8 +59,10 @@ def stage_count(stage: StageView) -> str:
 def outcomes(counts: CountsView) -> str:
     """What became of the artifacts so far; what did not happen is not mentioned."""
     skipped, failed = sum(counts.skipped.values()), sum(counts.failed.values())
+    unread = sum(counts.unread.values())
     parts = (
         f"{counts.processed:,} processed",
+        f"{unread:,} of them not read by a model" if unread else "",
         f"{counts.unchanged:,} unchanged" if counts.unchanged else "",
         f"{skipped:,} skipped ({reasons(counts.skipped)})" if skipped else "",
         f"{failed:,} failed ({reasons(counts.failed)})" if failed else "",
@@ -122,43 +114,6 @@ def clock(span: timedelta) -> str:
     minutes, seconds = divmod(max(0, int(span.total_seconds())), MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def receipt(it: ReceiptView) -> list[str]:
-    """The receipt as lines: found = processed + unchanged + skipped + failed."""
-    counts = it.counts
-    skipped, failed = sum(counts.skipped.values()), sum(counts.failed.values())
-    rows = (
-        ("found", counts.found, ""),
-        ("processed", counts.processed, _made(counts)),
-        ("unchanged", counts.unchanged, ""),
-        ("skipped", skipped, reasons(counts.skipped)),
-        ("failed", failed, reasons(counts.failed)),
-        ("deleted", counts.deleted, "gone from the source" if counts.deleted else ""),
-    )
-    width = max(len(f"{number:,}") for _, number, _ in rows)
-    lines = [_ending(it), ""]
-    lines += [f"  {name:<10} {number:>{width},}  {note}".rstrip() for name, number, note in rows]
-    if not it.adds_up:
-        lines.append("  These numbers do not add up yet: not everything found has an outcome.")
-    lines += [
-        "",
-        f"  {it.index.artifacts:,} artifacts can be searched, in {it.index.chunks:,} chunks.",
-    ]
-    if it.reader is not None:
-        lines += [f"  {clean(line)}" for line in _read(it.reader, counts)]
-    return lines + _failures(it)
-
-
-def _read(reader: ReaderView, counts: CountsView) -> Iterator[str]:
-    """Which model was asked, and what it took; or that none was."""
-    if reader.note:
-        yield reader.note
-    if reader.model and counts.model_calls:
-        times = "once" if counts.model_calls == 1 else f"{counts.model_calls:,} times"
-        cost = f", ${counts.cost_nanos / BILLION:,.4f}" if counts.cost_nanos else ""
-        took = f"{counts.input_tokens:,} tokens in, {counts.output_tokens:,} out"
-        yield f"{reader.model} was asked {times}: {took}{cost}."
 
 
 def deployment(it: DeploymentView) -> list[str]:
@@ -262,38 +217,3 @@ def _lines(snippet: str) -> list[str]:
 def _range(low: float, high: float) -> str:
     least, most = max(1, round(low)), max(1, round(high))
     return f"{most}" if least >= most else f"{least}-{most}"
-
-
-def _made(counts: CountsView) -> str:
-    return f"{counts.chunks:,} chunks, {counts.tokens:,} tokens" if counts.chunks else ""
-
-
-def _ending(it: ReceiptView) -> str:
-    title = clean(it.title) or str(it.run_id)
-    took = f" in {duration(it.seconds)}" if it.seconds is not None else ""
-    failed = sum(it.counts.failed.values())
-    match it.status:
-        case "succeeded":
-            return f"{title} is ready{took}."
-        case "succeeded_with_failures":
-            return f"{title} is ready{took}, except for {failed:,} that failed."
-        case "cancelled":
-            return f"{title}: the run was cancelled{took}. What was indexed is kept."
-        case "failed":
-            why = it.reason and clean(sentences(it.reason.message, it.reason.action))
-            return f"{title}: the run failed{took}" + (f": {why}" if why else ".")
-        case _:
-            return f"{title}: the run is {it.status}."
-
-
-def _failures(it: ReceiptView) -> list[str]:
-    if not it.failures:
-        return []
-    shown = it.failures[:SAMPLE]
-    lines = ["", "  Failed:"]
-    for failure in shown:
-        lines.append(f"    {clean(failure.title)}: {clean(failure.detail or failure.failure)}")
-        if failure.action:
-            lines.append(f"      {clean(failure.action)}")
-    more = sum(it.counts.failed.values()) - len(shown)
-    return lines + ([f"    and {more:,} more"] if more > 0 else [])

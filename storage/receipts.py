@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, or_, select
 
 from storage import artifacts, failures, runs
 from storage.artifacts import ArtifactStatus
@@ -19,6 +19,7 @@ from storage.tables import artifacts as artifacts_table
 from storage.tables import chunks, milestones
 
 SAMPLE = 10
+READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,11 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """``seconds`` since the first attempt began, None before. ``failures`` are some of the open."""
+    """``seconds`` since the first attempt began, None before.
+
+    ``failures`` are some of those open, ``unread`` some of what the run processed and a model
+    should have read or embedded and could not.
+    """
 
     run: Run
     status: RunStatus
@@ -40,6 +45,7 @@ class Receipt:
     adds_up: bool
     index: Index
     failures: Sequence[Failure]
+    unread: Sequence[Failure]
     reader: Mapping[str, Any] | None
 
 
@@ -56,6 +62,7 @@ async def receipt(tx: Tx, tenant: TenantId, run_id: RunId) -> Receipt | None:
         adds_up=run.counts.adds_up,
         index=await _index(tx, run.connection),
         failures=await _sample(tx, run),
+        unread=await _unread(tx, run) if run.counts.unread else (),
         reader=await _reader(tx, run.id),
     )
 
@@ -87,6 +94,34 @@ async def _sample(tx: Tx, run: Run) -> Sequence[Failure]:
         return ()
     rows = await failures.page(tx, run.tenant, run.connection, run=run.id, after=None, limit=SAMPLE)
     return [row.failure for row in rows]
+
+
+async def _unread(tx: Tx, run: Run) -> Sequence[Failure]:
+    told = [artifacts_table.c.reading[name] for name in ("unread", "unembedded")]
+    query = (
+        select(artifacts_table)
+        .where(
+            artifacts_table.c.connection_id == run.connection,
+            artifacts_table.c.run_id == run.id,
+            or_(*(each["code"].as_string().is_not(None) for each in told)),
+        )
+        .order_by(artifacts_table.c.id)
+        .limit(SAMPLE)
+    )
+    return [_not_read(row) for row in await tx.execute(query)]
+
+
+def _not_read(row: Row[Any]) -> Failure:
+    told = row.reading.get("unread") or row.reading["unembedded"]
+    return Failure(
+        partition=row.partition,
+        external_id=row.external_id,
+        title=row.path or row.title,
+        stage=READ,
+        failure=told["code"],
+        detail=told["message"],
+        action=told["action"],
+    )
 
 
 async def _reader(tx: Tx, run_id: RunId) -> Mapping[str, Any] | None:

@@ -9,10 +9,10 @@ from uuid import UUID
 from rich.console import Console
 from rich.text import Text
 
-from api import words
 from api.client import AsyncClient
 from api.commands.ending import AFTER_STATUS, ExitCode, messages
 from api.frames import after
+from api.receipt import lines
 from api.schemas import ReceiptView, RunView
 from api.terminal import Display, JsonDisplay, LiveDisplay, PlainDisplay, print_json
 
@@ -53,7 +53,7 @@ def conclude(receipt: ReceiptView, *, as_json: bool) -> ExitCode:
         print_json(sys.stdout, {"type": "receipt", **receipt.model_dump(mode="json")})
         return code
     out = Console(highlight=False)
-    for line in words.receipt(receipt):
+    for line in lines(receipt):
         out.print(Text(line), soft_wrap=True)
     if receipt.index.artifacts:
         messages().print(Text('\nSearch it: headwater search "your question"'))

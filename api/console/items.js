@@ -41,12 +41,12 @@ export function skipList(run) {
   };
 }
 
-function failureRow(item) {
+export function failureRow(item) {
   return h("li", {}, h("strong", {}, item.title), h("span", {}, item.detail ?? ""),
     item.action ? h("span.quiet", {}, item.action) : null);
 }
 
-const summary = (map) => Object.entries(map).sort((one, other) => other[1] - one[1])
+export const summary = (map) => Object.entries(map).sort((one, other) => other[1] - one[1])
   .map(([code, count]) => `${number(count)} ${reason(code)}`).join(", ");
 
 /** A button that lists all items of a status, a page at a time. */

@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { WISHED, controls } from "./controls.js";
 import { announce, h, rows, say } from "./dom.js";
 import { OVER, STATUS, bytes, eta, number, span, total } from "./format.js";
-import { failureList, skipList } from "./items.js";
+import { failureList, failureRow, skipList, summary } from "./items.js";
 import { questionForm } from "./question.js";
 import { follow } from "./stream.js";
 
@@ -190,6 +190,7 @@ async function drawReceipt(sheet, id) {
     `${number(counts.processed)} processed`, `${number(counts.unchanged)} unchanged`,
     `${number(total(counts.skipped))} skipped`, `${number(total(counts.failed))} failed`,
   ];
+  const unread = total(counts.unread);
   const gone = counts.deleted ? ` ${number(counts.deleted)} that left the source were removed.` : "";
   sheet.replaceChildren(
     h("h2", {}, "Receipt"),
@@ -197,6 +198,10 @@ async function drawReceipt(sheet, id) {
       h("span.check", { "data-well": String(receipt.adds_up) }, receipt.adds_up ? "adds up" : "does not add up")),
     h("p.quiet", {}, `${span(receipt.seconds)}, ${number(counts.chunks)} chunks, ${number(counts.tokens)} tokens, `
       + `${asked(receipt)}. The index holds ${number(receipt.index.artifacts)} artifacts `
-      + `in ${number(receipt.index.chunks)} chunks.${gone}`));
+      + `in ${number(receipt.index.chunks)} chunks.${gone}`),
+    ...(unread ? [
+      h("p", {}, `No model could read ${number(unread)} of those processed: ${summary(counts.unread)}.`),
+      h("ol.failures", {}, receipt.unread.map(failureRow)),
+    ] : []));
 }
 

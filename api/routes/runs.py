@@ -149,6 +149,7 @@ async def receipt(run_id: UUID, services: Handed, tenant: Tenant) -> ReceiptView
         adds_up=made.adds_up,
         index=IndexView(artifacts=made.index.artifacts, chunks=made.index.chunks),
         failures=[FailureView.model_validate(each) for each in made.failures],
+        unread=[FailureView.model_validate(each) for each in made.unread],
         reader=None if made.reader is None else ReaderView(**made.reader),
     )
 

@@ -50,14 +50,13 @@ async def of(database: Database, tenant: TenantId, run: RunId) -> Receipt | None
         return await receipts.receipt(tx, tenant, run)
 
 
-async def ingest(database: Database, connection: Connection, run: Run) -> None:
-    """One artifact made searchable, and one that failed."""
-    new = NewArtifact(
+def new(name: str) -> NewArtifact:
+    return NewArtifact(
         partition="files",
-        external_id="file:a",
+        external_id=f"file:{name}",
         kind="file",
-        title="a",
-        path="a",
+        title=name,
+        path=name,
         url=None,
         mime=None,
         size=1,
@@ -68,9 +67,13 @@ async def ingest(database: Database, connection: Connection, run: Run) -> None:
         created_at=None,
         updated_at=None,
     )
+
+
+async def ingest(database: Database, connection: Connection, run: Run) -> None:
+    """One artifact made searchable, and one that failed."""
     scope = (connection.tenant, connection.id, run.id)
     async with database.transaction() as tx:
-        await artifacts.stage(tx, *scope, [new])
+        await artifacts.stage(tx, *scope, [new("a")])
         (staged,) = await artifacts.queue(tx, connection.id, limit=1)
         done = Ready(id=staged.id, digest="a" * 64, ready_key="k", title="a", reading={})
         await artifacts.ready(tx, run.id, [done])
@@ -97,6 +100,38 @@ async def test_a_receipt_tells_what_a_run_came_to(
     assert receipt.run.started_at is not None
     took = receipt.run.finished_at - receipt.run.started_at
     assert receipt.seconds == took.total_seconds()
+
+
+async def test_what_no_model_could_read_is_named_with_what_to_do(
+    database: Database, connection: Connection, run: Run
+) -> None:
+    fault = {"code": "refused", "message": "It will not.", "action": "Nothing to do."}
+    faults = {"b": {"unread": fault}, "c": {"unembedded": {**fault, "code": "vectors_invalid"}}}
+    scope = (connection.tenant, connection.id, run.id)
+    async with database.transaction() as tx:
+        await artifacts.stage(tx, *scope, [new(name) for name in "abc"])
+        staged = await artifacts.queue(tx, connection.id, limit=3)
+        done = [
+            Ready(
+                id=each.id,
+                digest=each.digest,
+                ready_key="k",
+                title=each.title,
+                reading=faults.get(each.title, {}),
+            )
+            for each in staged
+        ]
+        await artifacts.ready(tx, run.id, done)
+        counts = Counts(found=3, processed=3, unread={"refused": 1, "vectors_invalid": 1})
+        await runs.save(tx, run.id, Attempt(1), counts=counts, seq=Seq(5))
+
+    receipt = await of(database, connection.tenant, run.id)
+
+    assert receipt is not None
+    assert [(each.title, each.failure, each.action) for each in receipt.unread] == [
+        ("b", "refused", "Nothing to do."),
+        ("c", "vectors_invalid", "Nothing to do."),
+    ]
 
 
 async def test_a_run_that_waits_has_a_receipt_of_nothing_yet(database: Database, run: Run) -> None:

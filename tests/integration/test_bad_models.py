@@ -13,11 +13,12 @@ from pipelines.llm.errors import ModelError
 from pipelines.llm.settings import ModelSettings
 from pipelines.llm.thinking import open_thinking
 from pipelines.reindexing import Reindexer
-from storage import artifacts
+from storage import artifacts, receipts
 from storage.connections import Connection
 from storage.database import Database
 from storage.events import RunStatus
 from storage.ids import LOCAL_TENANT
+from storage.receipts import Receipt
 from storage.runs import Run
 from tests.ingesting import House, notes, open_house
 from tests.marks import on_sqlite
@@ -31,9 +32,10 @@ EMBEDDING = {"embedding_model": "mock-embedding"}
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A run, and the readings of its artifacts by name."""
+    """A run, its receipt, and the readings of its artifacts by name."""
 
     run: Run
+    receipt: Receipt
     readings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any])
 
 
@@ -59,7 +61,9 @@ async def ingested(house: House, connection: Connection | None = None) -> Seen:
         rows = await artifacts.page(
             tx, LOCAL_TENANT, connection.id, run=None, status=None, after=None, limit=9
         )
-    return Seen(run, {row.title: row.reading or {} for row in rows})
+        receipt = await receipts.receipt(tx, LOCAL_TENANT, run.id)
+    assert receipt is not None
+    return Seen(run, receipt, {row.title: row.reading or {} for row in rows})
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,8 @@ async def test_an_answer_that_is_none_is_told_on_its_artifact(
     assert seen.run.counts.adds_up
     unread = seen.readings["ant"]["unread"]
     assert (unread["code"], unread["action"]) == (code, error.action)
+    [told] = seen.receipt.unread
+    assert (told.title, told.failure, told.action) == ("ant", code, error.action)
     assert seen.readings["ant"]["summary"] == "This note is about ant."
 
 
@@ -165,6 +171,7 @@ async def test_vectors_that_are_no_numbers_leave_artifacts_to_be_found_by_words(
     assert seen.run.status is RunStatus.SUCCEEDED_WITH_FAILURES
     assert seen.run.counts.unread == {"vectors_invalid": 1}
     assert seen.readings["ant"]["unembedded"]["action"] == errors.VectorsInvalid.action
+    assert [each.action for each in seen.receipt.unread] == [errors.VectorsInvalid.action]
     assert seen.readings["ant"]["model"] == "mock-small"
 
 
