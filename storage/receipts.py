@@ -20,6 +20,7 @@ from storage.tables import chunks, milestones
 
 SAMPLE = 10
 READ = "read"
+"""The stage at which a model reads, as runs name it."""
 
 
 @dataclass(frozen=True, slots=True)

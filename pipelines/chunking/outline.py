@@ -74,7 +74,7 @@ class Titled(Outline):
                 shown -= 1
             first = after
             last = after - 1
-            if shown >= last:
+            if shown >= last:  # most show one heading, or none
                 yield paths[shown] if shown == last else None
                 continue
             names = [paths[at] for at in range(shown, last) if levels[at + 1] <= levels[at]]

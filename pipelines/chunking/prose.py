@@ -100,14 +100,10 @@ def _underlined(
     if not _is_title(title, line, any_length=markdown):
         return None
     style = line[0]
-    # A line of the same above it is as long, and what is before its break is the mark or a blank.
-    if start > 0 and text[start - 2 : start - 1] in (style, " ", "\t", "\r"):
-        over = text.rfind("\n", 0, start - 1) + 1
-        if text[over:start].strip() == line:
-            start, style = over, style * 2
-    level = levels.get(style)
-    if level is None:
-        level = levels[style] = min(len(levels) + 1, MOST_LEVELS)
+    over = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    if start > 0 and text[over:start].strip() == line:
+        start, style = over, style * 2
+    level = levels.setdefault(style, min(len(levels) + 1, MOST_LEVELS))
     return start, end, level, title
 
 

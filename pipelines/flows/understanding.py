@@ -56,10 +56,10 @@ class Understanding:
         unread = [each for each in (outcome, fault) if isinstance(each, Unread)]
         if any(each.passing for each in unread):
             return ready_key(staged.digest)
-        # One more run asks a model that talked nonsense. Would each, a text on which it always does
-        # cost something for ever.
+        # The next run asks once more, and no other: a text about which a model always talks
+        # nonsense would cost something each time.
         again = ready_key(staged.digest, f"{self.identity}, again")
-        if any(each.chance for each in unread) and staged.ready_key != again:
+        if any(each.nonsense for each in unread) and staged.ready_key != again:
             return again
         return ready_key(staged.digest, self.identity)
 

@@ -22,7 +22,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """No model could read it. ``passing``: another run may. ``chance``: so it may, but seldom."""
+    """No model could read it. ``passing``: any later run may. ``nonsense``: the next one may."""
 
     error: ModelError
 
@@ -35,7 +35,7 @@ class Unread:
         return isinstance(self.error, AnswerLost | VectorsInvalid)
 
     @property
-    def chance(self) -> bool:
+    def nonsense(self) -> bool:
         return isinstance(self.error, AnswerMalformed)
 
     @property
