@@ -14,11 +14,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Thread
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from weakref import WeakSet
 
 import aiosqlite
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, AdaptedConnection, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -41,10 +41,12 @@ LONGEST_MILLISECONDS = 20_000
 which the server has heard half, is neither idle nor slow to PostgreSQL; only this ends it."""
 
 BUSY_TIMEOUT_MS = 15_000  # how long a writer waits for another process's write
+RETRY_SECONDS = 0.02
+LOG_AHEAD = "PRAGMA journal_mode=WAL"
 WRITER_PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the next ones may have to wait
     "PRAGMA auto_vacuum=INCREMENTAL",  # only of a new file, and only before its first page
-    "PRAGMA journal_mode=WAL",
+    LOG_AHEAD,
     "PRAGMA synchronous=FULL",  # a commit we have told of survives a power cut
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",  # what was erased is not in the file either
@@ -225,10 +227,31 @@ def _engine(url: URL, **options: Any) -> AsyncEngine:
 def _prepare(pragmas: tuple[str, ...], connection: DBAPIConnection, _record: object) -> None:
     # Python's sqlite3 would begin transactions by itself, late and deferred: switch that off.
     connection.isolation_level = None
-    cursor = connection.cursor()
+    cast("AdaptedConnection", connection).run_async(partial(_set_up, pragmas))
+
+
+async def _set_up(pragmas: tuple[str, ...], connection: aiosqlite.Connection) -> None:
     for pragma in pragmas:
-        cursor.execute(pragma)
-    cursor.close()
+        if pragma == LOG_AHEAD:
+            await _log_ahead(connection)
+        else:
+            await (await connection.execute(pragma)).close()
+
+
+async def _log_ahead(connection: aiosqlite.Connection) -> None:
+    """Wait for it here: SQLite does not, where another process makes a log of a new file's journal.
+
+    It asks no busy handler before it upgrades a lock, for two that wait would wait for ever:
+    https://sqlite.org/c3ref/busy_handler.html
+    """
+    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            return await (await connection.execute(LOG_AHEAD)).close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 def _begin(statement: str, connection: Connection) -> None:

@@ -89,6 +89,21 @@ async def test_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
         await schema.check(database)
 
 
+async def test_whoever_opens_a_new_file_at_the_same_moment_gets_in(tmp_path: Path) -> None:
+    """SQLite by itself lets one of six fail in every seventh round: see ``storage.database``."""
+
+    async def enter(url: str) -> None:
+        async with open_database(url) as database, database.transaction():
+            pass
+
+    for number in range(30):
+        url = f"sqlite+aiosqlite:///{tmp_path}/{number}.db"
+        await asyncio.gather(*(enter(url) for _ in range(6)))
+
+        async with open_database(url) as database:
+            assert await read(database, "PRAGMA journal_mode") == "wal"
+
+
 async def test_the_directory_of_a_new_database_is_private(tmp_path: Path) -> None:
     directory = tmp_path / "data" / "headwater"
 
