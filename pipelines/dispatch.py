@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import structlog
 
+from pipelines import exhaustion
 from pipelines.flows.orchestrator import AWAY, Orchestrator, Placed
 from pipelines.heartbeat import Heart
 from pipelines.runtime import Services
@@ -20,14 +21,11 @@ from pipelines.vital import Mine
 from pipelines.watching import watching
 from storage import crashpoints, runs
 from storage.errors import DatabaseUnavailable, Refused, StorageUnavailable
-from storage.events import Event, EventKind
 from storage.ids import RunId
 from storage.runs import Run
 
 PICK_UP = timedelta(seconds=30)  # how long what was placed may wait for a worker with a free slot
 SWEEP_SECONDS = 30.0
-MOST_TRIES = 50
-MOST_DEATHS = 10  # in a row, at no artifact that could be left out
 
 log = structlog.get_logger()
 
@@ -97,15 +95,22 @@ class Dispatcher:
         waiting = await self.orchestrator.waiting()  # raises while nothing could be placed anyway
         if await self._claim():
             waiting = await self.orchestrator.waiting()
-        for placed in waiting:
+        for placed in await self._ours(waiting):
             if self._free <= 0 or self._draining:
                 return
-            if (placed.run, placed.attempt) in self._running:
-                continue
-            if placed.workflow not in self.services.known:
-                continue  # another worker of the pool does
             if await self.orchestrator.reserve(placed):
                 self._start(placed)
+
+    async def _ours(self, waiting: Sequence[Placed]) -> Sequence[Placed]:
+        """Without what another worker of the pool begins, as Prefect knows nothing of versions."""
+        new = [each for each in waiting if each.held not in self._running]
+        able = [each for each in new if each.workflow in self.services.known]
+        if not able:
+            return able
+        version = self.services.settings.version
+        async with self.services.database.reading() as tx:
+            others = await runs.of_others(tx, [each.held for each in able], version=version)
+        return [each for each in able if each.held not in others]
 
     async def _heed(self) -> None:
         """Stop what shall stop: it hands over, and ``runs.honour`` or the next claim does the rest.
@@ -152,7 +157,7 @@ class Dispatcher:
         return bool(claimed)
 
     async def _place(self, run: Run) -> None:
-        if run.tries > MOST_TRIES or (run.deaths >= MOST_DEATHS and not run.in_hand):
+        if exhaustion.reached(run):
             await self._give_up(run)
             return
         # No title: whatever Prefect is told is kept where nobody erases it.
@@ -164,13 +169,11 @@ class Dispatcher:
             raise
 
     def _start(self, placed: Placed) -> None:
-        held = placed.run, placed.attempt
-        self._placed.pop(held, None)
+        self._placed.pop(placed.held, None)
         task = asyncio.create_task(self._perform(placed), name=f"run-{placed.run}")
-        self._running[held] = task
+        self._running[placed.held] = task
 
     async def _perform(self, placed: Placed) -> None:
-        held = placed.run, placed.attempt
         ended = "stopped"
         try:
             ended = await self.orchestrator.perform(placed)
@@ -180,8 +183,8 @@ class Dispatcher:
             _tell_broken(placed, error)
         finally:
             log.info("dispatch.ended", run=str(placed.run), attempt=placed.attempt, state=ended)
-            await self._give_back(held)  # if the attempt itself could not
-            del self._running[held]
+            await self._give_back(placed.held)  # if the attempt itself could not
+            del self._running[placed.held]
             self._nudge.set()
 
     async def _give_back(self, held: Mine, *, tried: bool = True) -> None:
@@ -191,25 +194,9 @@ class Dispatcher:
                 await runs.release(tx, *held, tried=tried)
 
     async def _give_up(self, run: Run) -> None:
-        message = f"{run.tries - 1} attempts did not come to an end."
-        if run.tries <= MOST_TRIES:
-            message = f"{run.deaths} processes in a row ended in the middle of it."
-        reason = {
-            "code": "attempts_exhausted",
-            "message": message,
-            "action": "Look at the worker's log for what ended them, then start again.",
-            "until": None,
-        }
-        failed = Event(
-            kind=EventKind.FAILED,
-            at=self.services.clock.now(),
-            attempt=run.attempt,
-            # As far as it came: only ticks have told it, and they may be lost.
-            patch={**run.newest({}), "reason": reason, "activity": message, **runs.QUIET},
-        )
         self._placed.pop((run.id, run.attempt), None)
         async with self.services.database.transaction() as tx:
-            await runs.record(tx, run.id, failed)
+            await runs.record(tx, run.id, exhaustion.told(run, at=self.services.clock.now()))
         self.services.unpublished.add(run.id)
 
     async def _tend(self) -> None:
@@ -255,7 +242,7 @@ class Dispatcher:
     async def _sweep_once(self) -> None:
         await self.orchestrator.greet(self.services.settings.name)
         for placed in await self.orchestrator.unfinished():
-            if (placed.run, placed.attempt) in self._running:
+            if placed.held in self._running:
                 continue
             async with self.services.database.reading() as tx:
                 run = await runs.find(tx, placed.run)

@@ -57,6 +57,10 @@ class Placed:
     attempt: Attempt
     workflow: str
 
+    @property
+    def held(self) -> tuple[RunId, Attempt]:
+        return self.run, self.attempt
+
 
 @asynccontextmanager
 async def open_orchestrator(pool: str) -> AsyncGenerator["Orchestrator"]:

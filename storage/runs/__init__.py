@@ -20,7 +20,7 @@ from storage.runs.leases import (
     taken,
 )
 from storage.runs.pulses import Pulse, pulses, restart, revoke, stall
-from storage.runs.routing import misplaced
+from storage.runs.routing import misplaced, of_others
 from storage.runs.values import BY_HINT, BY_SCHEDULE, Held, Run, Wish
 from storage.runs.waits import park, wake
 from storage.runs.wishes import (
@@ -61,6 +61,7 @@ __all__ = [
     "inherit",
     "lock",
     "misplaced",
+    "of_others",
     "page",
     "park",
     "pause",

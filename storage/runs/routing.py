@@ -52,6 +52,20 @@ async def misplaced(
     return theirs
 
 
+async def of_others(
+    tx: Tx, attempts: Collection[tuple[RunId, Attempt]], *, version: str
+) -> Collection[tuple[RunId, Attempt]]:
+    """Those that a worker of another version has claimed, for it or for one like it to begin."""
+    query = select(runs.c.id, runs.c.attempt).where(
+        runs.c.id.in_([run for run, _ in attempts]),
+        runs.c.finished_at.is_(None),
+        runs.c.worker.is_not(None),
+        runs.c.version != version,
+    )
+    claimed = {(RunId(row.id), Attempt(row.attempt)) for row in await tx.execute(query)}
+    return claimed.intersection(attempts)
+
+
 async def free_workers(tx: Tx) -> Sequence[workers.Worker]:
     return [each for each in await workers.live(tx) if not each.draining]
 

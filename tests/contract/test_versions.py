@@ -258,3 +258,17 @@ async def test_nothing_is_handed_over_to_a_version_without_a_worker(
 
     assert (alone, draining, full) == (set(), set(), set())
     assert await misplaced(database, "w1", "1") == {run.id}
+
+
+async def test_an_attempt_is_another_versions_from_its_claim_until_it_is_let_go(
+    database: Database, connection: Connection
+) -> None:
+    await requested(database, connection)
+    (run,) = await claimed(database, "w1", version="1")
+    attempt = run.id, run.attempt
+
+    async with database.transaction() as tx:
+        assert await runs.of_others(tx, [attempt], version="1") == set()
+        assert await runs.of_others(tx, [attempt], version="2") == {attempt}
+        await runs.release(tx, *attempt)
+        assert await runs.of_others(tx, [attempt], version="2") == set()
