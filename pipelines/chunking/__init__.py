@@ -61,12 +61,13 @@ def _chunks(
     text: str, parts: Iterable[Part], symbols: Iterable[str | None], name: str
 ) -> list[Chunk]:
     chunks: list[Chunk] = []
+    make = Chunk._make
     start, byte, line = 0, 0, 1
     for (end, end_byte, cost), symbol in zip(parts, symbols, strict=True):
         part = text[start:end]
         breaks = part.count("\n")
-        last = line + breaks - part.endswith("\n")
+        last = line + breaks - (part[-1] == "\n")
         header = f"{name} · {symbol}" if symbol else name
-        chunks.append(Chunk(byte, end_byte, line, last, symbol, header, part, cost))
+        chunks.append(make((byte, end_byte, line, last, symbol, header, part, cost)))
         start, byte, line = end, end_byte, line + breaks
     return chunks

@@ -82,11 +82,14 @@ class Titled(Outline):
             yield _label(names)
 
     def _paths(self) -> list[str]:
-        above = [""] * (MOST_LEVELS + 2)
+        above = [""] * (MOST_LEVELS + 2)  # by level, known as far as that of what is under the last
+        known = 1
         paths: list[str] = []
         for _, _, level, title in self.headings:
+            if level > known:  # one that is left out
+                above[known + 1 : level + 1] = [above[known]] * (level - known)
             path = above[level] + plain(title, longest=_LONGEST_NAME)
-            above[level + 1 :] = [path + " > "] * (MOST_LEVELS + 1 - level)
+            above[known := level + 1] = path + " > "
             paths.append(path)
         return paths
 

@@ -22,15 +22,17 @@ def pack(text: str, outline: Outline, *, limit: int) -> list[Part]:
     """
     ends = tokens.ends(text)
     total = len(ends)
-    data = None if text.isascii() else text.encode()
+    data = b"" if text.isascii() else text.encode()  # only to count in what is not ASCII
     breaks = sorted(outline.breaks)
     strengths = [*map(outline.breaks.__getitem__, breaks)]
     parts: list[Part] = []
     start = byte = done = 0
     while total - done > limit:
         reach = ends[done + limit - 1]
-        if data is not None:  # a token may end within a character
-            reach = start + len(data[byte:reach].decode(errors="ignore"))
+        ahead = data[byte:reach]
+        plain = ahead.isascii()
+        # A token may end within a character.
+        reach = start + (reach - byte if plain else len(ahead.decode(errors="ignore")))
         first = bisect_right(breaks, start)
         after = bisect_right(breaks, reach, first)
         if first < after:
@@ -45,7 +47,7 @@ def pack(text: str, outline: Outline, *, limit: int) -> list[Part]:
             parts += forced
             start, byte, _ = forced[-1]
             continue
-        byte = end if data is None else byte + len(text[start:end].encode())
+        byte += end - start if plain else len(text[start:end].encode())
         until = bisect_right(ends, byte, done, done + limit)
         parts.append((end, byte, until - done))
         start, done = end, until
