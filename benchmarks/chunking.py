@@ -1,7 +1,8 @@
 """Chunking speed and truth at 512 tokens, side by side with what else one could use.
 
 Every chunker gets the same documents in the same run, slice by slice in turn, so that a busy
-machine is busy for all of them. A chunker that remembers is a new one in each round. Afterwards
+machine is busy for all of them. Each round is a process of its own, where nobody has seen any of
+them: a tokenizer remembers the words that it has met, and then takes half of the time. Afterwards
 tiktoken itself says how many chunks are over the limit.
 
     python -m benchmarks.chunking
@@ -11,9 +12,11 @@ import ast
 import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from pydoc_data.topics import topics
 from statistics import median
@@ -32,6 +35,7 @@ from pipelines.chunking import LIMIT, cut
 _CORPUS_BYTES = 4_000_000
 _SLICE_BYTES = 400_000
 _ROUNDS = 5
+_FIRST = "def first():\n    pass\n"
 _PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
@@ -42,7 +46,7 @@ Chunker = Callable[[str], Sequence[str]]
 
 @dataclass(slots=True)
 class Result:
-    seconds: list[float] = field(default_factory=list[float])  # of processor time, a round each
+    seconds: float = 0.0  # of processor time
     chunks: int = 0
     over: int = 0
     refused: int = 0
@@ -51,11 +55,8 @@ class Result:
 
 def main() -> None:
     print(f"chunking at {LIMIT} tokens of cl100k_base, cold, one thread, MB a CPU second\n")
-    prose = _fill([*_documents(), *topics.values(), *_docstrings()])
-    ours = report("prose", prose, {"headwater": _headwater("page.rst"), **_others(None)})
-    code = _fill(path.read_text("utf-8", "ignore") for path in _modules())
-    others = {"bare tree-sitter parse": _bare_parse, **_others(Language.PYTHON)}
-    parsed = report("python code", code, {"headwater": _headwater("module.py"), **others})
+    ours = report("prose")
+    parsed = report("python code")
     print("targets: prose 8 x chonkie, 15 x LangChain; code 0.6 of a bare parse; 0 over, 0 lost")
     print(
         f"reached: {ours['chonkie RecursiveChunker']:.1f} x, "
@@ -63,84 +64,91 @@ def main() -> None:
     )
 
 
-def report(
-    name: str, documents: Sequence[str], chunkers: Mapping[str, Callable[[], Chunker]]
-) -> Mapping[str, float]:
+def report(kind: str) -> Mapping[str, float]:
     """Measure and print; gives back how many times as fast as each we are."""
+    documents = corpus(kind)
     size = sum(len(text.encode()) for text in documents) / 1e6
-    results = measure(documents, chunkers)
-    own = median(results["headwater"].seconds)
-    print(f"{name}: {len(documents)} documents, {size:.1f} MB")
+    print(f"{kind}: {len(documents)} documents, {size:.1f} MB")
     print(
         f"  {'':34} {'MB/s':>6} {'ours is':>8} {'chunks':>7} {'over':>7} {'lossless':>9}  refused"
     )
-    for label, result in results.items():
-        speed, times = size / median(result.seconds), median(result.seconds) / own
-        line = f"  {label:34} {speed:6.1f} {times:7.1f}x"
+    rounds = measure(kind)
+    times = {
+        label: median(each[label].seconds / each["headwater"].seconds for each in rounds)
+        for label in rounds[0]
+    }
+    for label, result in rounds[0].items():
+        speed = size / median(each[label].seconds for each in rounds)
+        line = f"  {label:34} {speed:6.1f} {times[label]:7.1f}x"
         if result.chunks:
             line += f" {result.chunks:7} {result.over / result.chunks:7.2%}"
             line += f" {result.exact / len(documents):9.1%}  {result.refused}"
         print(line)
     print()
-    return {label: median(result.seconds) / own for label, result in results.items()}
+    return times
 
 
-def measure(
-    documents: Sequence[str], chunkers: Mapping[str, Callable[[], Chunker]]
-) -> Mapping[str, Result]:
-    results = {label: Result() for label in chunkers}
-    for number in range(_ROUNDS):
-        _round(documents, chunkers, results, judged=number == 0)
+def corpus(kind: str) -> list[str]:
+    if kind == "prose":
+        return _fill([*_documents(), *topics.values(), *_docstrings()])
+    return _fill(path.read_text("utf-8", "ignore") for path in _modules())
+
+
+def chunkers(kind: str) -> Mapping[str, Chunker]:
+    if kind == "prose":
+        return {"headwater": _headwater("page.rst"), **_others(None)}
+    bare = {"bare tree-sitter parse": _bare_parse()}
+    return {"headwater": _headwater("module.py"), **bare, **_others(Language.PYTHON)}
+
+
+def measure(kind: str) -> Sequence[Mapping[str, Result]]:
+    """What each chunker took and made, a round each."""
+    new = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=new, max_tasks_per_child=1) as processes:
+        return [*processes.map(_round, [kind] * _ROUNDS)]
+
+
+def _round(kind: str) -> Mapping[str, Result]:
+    made_by = chunkers(kind)
+    results = {label: Result() for label in made_by}
+    for chunker in made_by.values():
+        chunker(_FIRST)  # a worker loads what it needs once, not with each document
+    for part, (label, chunker) in product(_slices(corpus(kind)), made_by.items()):
+        started = time.process_time()
+        made = [_attempt(chunker, text) for text in part]
+        results[label].seconds += time.process_time() - started
+        _judge(results[label], part, made)
     return results
 
 
-def _round(
-    documents: Sequence[str],
-    chunkers: Mapping[str, Callable[[], Chunker]],
-    results: Mapping[str, Result],
-    *,
-    judged: bool,
-) -> None:
-    fresh = {label: make() for label, make in chunkers.items()}
-    for result in results.values():
-        result.seconds.append(0.0)
-    for part, (label, chunker) in product(_slices(documents), fresh.items()):
-        started = time.process_time()
-        made = [_attempt(chunker, text) for text in part]
-        results[label].seconds[-1] += time.process_time() - started
-        if judged:
-            _judge(results[label], part, made)
+def _headwater(path: str) -> Chunker:
+    return lambda text: [chunk.text for chunk in cut(text, path=path, title=path)]
 
 
-def _headwater(path: str) -> Callable[[], Chunker]:
-    return lambda: lambda text: [chunk.text for chunk in cut(text, path=path, title=path)]
-
-
-def _others(language: Language | None) -> Mapping[str, Callable[[], Chunker]]:
+def _others(language: Language | None) -> Mapping[str, Chunker]:
     """What others offer, counting with tiktoken, as their documentation shows it."""
     _register_tiktoken()
+    recursive = chonkie.RecursiveChunker(
+        tokenizer=_tiktoken(),  # type: ignore[arg-type]  # it takes one, as its documentation says
+        chunk_size=LIMIT,
+    )
+    return {
+        "chonkie RecursiveChunker": lambda text: [each.text for each in recursive.chunk(text)],
+        "LangChain with tiktoken": _langchain(language).split_text,
+    }
 
-    def recursive() -> Chunker:
-        counter = _tiktoken()
-        chunker = chonkie.RecursiveChunker(
-            tokenizer=counter,  # type: ignore[arg-type]  # it takes one, as its documentation says
-            chunk_size=LIMIT,
+
+def _langchain(language: Language | None) -> RecursiveCharacterTextSplitter:
+    if language is None:
+        return RecursiveCharacterTextSplitter.from_tiktoken_encoder(
+            encoding_name="cl100k_base", chunk_size=LIMIT, chunk_overlap=0
         )
-        return lambda text: [chunk.text for chunk in chunker.chunk(text)]
-
-    def langchain() -> Chunker:
-        if language is None:
-            return RecursiveCharacterTextSplitter.from_tiktoken_encoder(
-                encoding_name="cl100k_base", chunk_size=LIMIT, chunk_overlap=0
-            ).split_text
-        return RecursiveCharacterTextSplitter.from_language(
-            language,
-            chunk_size=LIMIT,
-            chunk_overlap=0,
-            length_function=lambda text: len(_tiktoken().encode(text)),
-        ).split_text
-
-    return {"chonkie RecursiveChunker": recursive, "LangChain with tiktoken": langchain}
+    return RecursiveCharacterTextSplitter.from_language(
+        language,
+        chunk_size=LIMIT,
+        chunk_overlap=0,
+        length_function=lambda text: len(_tiktoken().encode(text)),
+    )
 
 
 def _bare_parse() -> Chunker:
