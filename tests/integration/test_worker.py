@@ -41,11 +41,10 @@ async def test_a_killed_workers_run_is_finished_by_another_with_exact_counts(sit
         run = await finished(site.database, run_id)
 
         assert run.status is RunStatus.SUCCEEDED
-        assert run.attempt == 2
         assert run.counts.found == run.counts.processed == FILES
-        assert EventKind.ATTEMPT_LOST in await kinds(site.database, run_id)
+        assert (await kinds(site.database, run_id)).count(EventKind.ATTEMPT_LOST) == 1
         assert (await last_state(site, run_id))["counts"] == run.counts.to_json()
-        await prefect_shows(site, run_id, {1: "Crashed", 2: "Completed"})
+        await prefect_shows(site, run_id, {1: "Crashed", run.attempt: "Completed"})
 
 
 @on_sqlite
@@ -191,12 +190,13 @@ async def test_a_run_goes_on_while_prefect_is_away_and_the_next_one_waits_for_it
     with site.worker("worker", PREFECT_API_URL=f"http://127.0.0.1:{port}/api"):
         with prefect_server(home, port=port):
             await processed(site.database, run_id, 100)
+            begun = await look(site.database, run_id)
         run = await finished(site.database, run_id)
         next_id = await ask_for(site.database, site.folder / "source")
         with prefect_server(home, port=port):
             next_run = await finished(site.database, next_id)
 
-    assert run.attempt == 1
+    assert run.attempt == begun.attempt
     assert run.counts.found == run.counts.processed == FILES
     assert next_run.counts.unchanged == FILES
 
@@ -210,6 +210,7 @@ async def test_a_run_goes_on_while_redis_is_away_and_its_end_is_told_later(
     run_id = await ask_for(site.database, site.source(FILES))
     with site.worker("worker", HEADWATER_REDIS_URL=redis.url):
         await processed(site.database, run_id, 100)
+        begun = await look(site.database, run_id)
         await redis.stop()
         run = await finished(site.database, run_id)
         await redis.start()
@@ -217,7 +218,7 @@ async def test_a_run_goes_on_while_redis_is_away_and_its_end_is_told_later(
         told = await last_state(there, run_id)
     await redis.stop()
 
-    assert run.attempt == 1
+    assert run.attempt == begun.attempt
     assert run.counts.found == run.counts.processed == FILES
     assert told["status"] == "succeeded"
     assert told["counts"] == run.counts.to_json()
@@ -229,7 +230,7 @@ async def test_a_failed_run_is_failed_in_prefect_too(site: Site) -> None:
     with site.worker("worker"):
         run = await finished(site.database, run_id)
 
-        await prefect_shows(site, run_id, {1: "Failed"})
+        await prefect_shows(site, run_id, {run.attempt: "Failed"})
 
     assert run.reason is not None
     assert run.reason["code"] == "source_missing"
@@ -256,7 +257,10 @@ async def test_a_second_signal_ends_a_worker_at_once(site: Site) -> None:
 
 
 async def prefect_shows(site: Site, run_id: RunId, states: Mapping[int, str]) -> None:
-    """Wait until the run's flow runs are in these states, by attempt."""
+    """Wait until the run's flow runs are in these states, by attempt.
+
+    Numbers are left out where the server, busy with something else, could not take one: 503.
+    """
     async with httpx.AsyncClient(trust_env=False, base_url=site.prefect_url) as http:
 
         async def shown() -> bool:
