@@ -8,9 +8,7 @@ from functools import partial
 
 import httpx
 import pytest
-from prefect.client.orchestration import PrefectClient
 
-from pipelines.flows.orchestrator import Orchestrator
 from storage import embedded, runs, versions
 from storage.database import Database
 from storage.events import EventKind, RunStatus, State
@@ -153,10 +151,13 @@ async def test_what_one_version_has_claimed_no_other_begins(site: Site) -> None:
         )
     with site.worker("worker", HEADWATER_VERSION="1") as worker:
         await wait_until(partial(worker.says, "worker.ready"), within_seconds=90)
-        async with PrefectClient(site.prefect_url) as client:
-            pool = Orchestrator(client, site.environment["HEADWATER_WORKER_POOL"])
-            await pool.register("elsewhere")
-            await pool.place(theirs, claimed.attempt, workflow="ingest", name="theirs")
+        async with httpx.AsyncClient(trust_env=False, base_url=site.prefect_url) as http:
+            shell = (await http.get("/deployments/name/ingest/headwater")).json()
+            attempt = {"run_id": str(theirs), "attempt": claimed.attempt}
+            placed = await http.post(
+                f"/deployments/{shell['id']}/create_flow_run", json={"parameters": attempt}
+            )
+            placed.raise_for_status()
         (another := site.folder / "another").mkdir()
         ours = await ask_for(site.database, another)
         await finished(site.database, ours)
