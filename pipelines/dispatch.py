@@ -103,14 +103,13 @@ class Dispatcher:
 
     async def _ours(self, waiting: Sequence[Placed]) -> Sequence[Placed]:
         """Without what another worker of the pool begins, as Prefect knows nothing of versions."""
-        new = [each for each in waiting if each.held not in self._running]
-        able = [each for each in new if each.workflow in self.services.known]
-        if not able:
-            return able
-        version = self.services.settings.version
+        if not waiting:
+            return ()
+        attempts, version = [each.held for each in waiting], self.services.settings.version
         async with self.services.database.reading() as tx:
-            others = await runs.of_others(tx, [each.held for each in able], version=version)
-        return [each for each in able if each.held not in others]
+            others = await runs.of_others(tx, attempts, version=version)
+        known, not_ours = self.services.known, {*others, *self._running}
+        return [each for each in waiting if each.workflow in known and each.held not in not_ours]
 
     async def _heed(self) -> None:
         """Stop what shall stop: it hands over, and ``runs.honour`` or the next claim does the rest.

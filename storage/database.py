@@ -42,11 +42,10 @@ which the server has heard half, is neither idle nor slow to PostgreSQL; only th
 
 BUSY_TIMEOUT_MS = 15_000  # how long a writer waits for another process's write
 RETRY_SECONDS = 0.02
-LOG_AHEAD = "PRAGMA journal_mode=WAL"
 WRITER_PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",  # first: the next ones may have to wait
     "PRAGMA auto_vacuum=INCREMENTAL",  # only of a new file, and only before its first page
-    LOG_AHEAD,
+    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # a commit we have told of survives a power cut
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",  # what was erased is not in the file either
@@ -232,22 +231,19 @@ def _prepare(pragmas: tuple[str, ...], connection: DBAPIConnection, _record: obj
 
 async def _set_up(pragmas: tuple[str, ...], connection: aiosqlite.Connection) -> None:
     for pragma in pragmas:
-        if pragma == LOG_AHEAD:
-            await _log_ahead(connection)
-        else:
-            await (await connection.execute(pragma)).close()
+        await _insist(connection, pragma)
 
 
-async def _log_ahead(connection: aiosqlite.Connection) -> None:
-    """Wait for it here: SQLite does not, where another process makes a log of a new file's journal.
+async def _insist(connection: aiosqlite.Connection, pragma: str) -> None:
+    """Wait here for another process, too, that turns the journal of a new file into a log.
 
-    It asks no busy handler before it upgrades a lock, for two that wait would wait for ever:
-    https://sqlite.org/c3ref/busy_handler.html
+    SQLite asks no busy handler where a lock that is held is upgraded, as that is, for two that wait
+    for one another would wait for ever: https://sqlite.org/c3ref/busy_handler.html
     """
     end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
-            return await (await connection.execute(LOG_AHEAD)).close()
+            return await (await connection.execute(pragma)).close()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise

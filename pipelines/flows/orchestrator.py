@@ -29,6 +29,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed, Pending
 
 from pipelines.flows.ingest import ingest, workflow
+from pipelines.vital import Mine
 from pipelines.workflow import INGEST
 from storage.ids import Attempt, RunId
 
@@ -58,7 +59,7 @@ class Placed:
     workflow: str
 
     @property
-    def held(self) -> tuple[RunId, Attempt]:
+    def held(self) -> Mine:
         return self.run, self.attempt
 
 

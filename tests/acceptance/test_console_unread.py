@@ -10,10 +10,8 @@ from storage.database import Database
 from tests.acceptance.browsers import browsing, needs_chromium, watched
 from tests.ingesting import notes, open_house
 from tests.marks import on_sqlite
-from tests.mockprovider import UNLIMITED, Mock, mock, mock_url
+from tests.mockprovider import UNLIMITED, Mock
 from tests.serving import serving
-
-__all__ = ["mock", "mock_url"]
 
 pytestmark = [
     on_sqlite,
